@@ -1,0 +1,1 @@
+"""What every part stands on: settings, time, ids, sealed secrets and pace arithmetic."""

@@ -1,0 +1,1 @@
+"""The platforms, each behind one documented interface; no channel knows another."""
