@@ -34,7 +34,9 @@ class EventType(StrEnum):
     """What a platform tells of a person."""
 
     MESSAGE = "message"  # wrote text
-    UNREADABLE = "unreadable"  # wrote something this channel cannot show (encrypted, a file)
+    UNREADABLE = (
+        "unreadable"  # wrote something this channel cannot show (encrypted, a file)
+    )
     JOINED = "joined"  # opened a conversation or followed; never consent
     LEFT = "left"  # left, blocked or unfriended: withdraws
     PROFILE = "profile"  # changed name or picture

@@ -49,4 +49,6 @@ def owner_link(email: str) -> str:
     from menting.users import guard, links
 
     actor = guard.at_shell()
-    return config.current().public_url + links.make(actor, links.make_owner(actor, email=email))
+    return config.current().public_url + links.make(
+        actor, links.make_owner(actor, email=email)
+    )

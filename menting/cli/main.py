@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from menting import __version__
-from menting.cli import account, backup, campaign, demo, doctor, init, out, person, run, space, visit
+from menting.cli import (
+    account,
+    backup,
+    campaign,
+    demo,
+    doctor,
+    init,
+    out,
+    person,
+    run,
+    space,
+    visit,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,10 +52,15 @@ def _version(wanted: bool) -> None:
 def choose_folder(
     folder: Annotated[
         Path | None,
-        typer.Option("--data", help="The data folder; else MENTING_DATA, else ./menting-data."),
+        typer.Option(
+            "--data", help="The data folder; else MENTING_DATA, else ./menting-data."
+        ),
     ] = None,
     _asked: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Say the version."
+        ),
     ] = False,
 ) -> None:
     """Menting 门庭."""

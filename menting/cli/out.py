@@ -43,7 +43,9 @@ def page(items: Sequence[Any], following: str | None) -> dict[str, Any]:
     return {"items": list(items), "next": following}
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = ""
+) -> None:
     """Print rows for a person."""
     grid = Table(*columns, title=title or None, title_justify="left")
     for row in rows:

@@ -17,10 +17,10 @@ def folder() -> Folder:
         out.fail(str(error))
 
 
-def database(*, make: bool = False) -> Folder:
+def database(*, make: bool = False, migrate: bool = True) -> Folder:
     """Set Django up over an existing data folder, brought up to date; return the folder.
 
-    `make` also makes a folder that is not there yet.
+    `make` also makes a folder that is not there yet; without `migrate` it is only looked at.
     """
     chosen = folder()
     if not make and not chosen.state.exists():
@@ -31,6 +31,8 @@ def database(*, make: bool = False) -> Folder:
     chosen.prepare()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "menting.server.settings")
     django.setup()
+    if not migrate:
+        return chosen
     from menting.server import upgrade
 
     try:

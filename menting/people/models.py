@@ -34,7 +34,9 @@ class Fact(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["contact", "field", "source"], name="fact_once"),
+            models.UniqueConstraint(
+                fields=["contact", "field", "source"], name="fact_once"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -44,7 +46,9 @@ class Fact(models.Model):
 class Identity(models.Model):
     """A person's address on a channel."""
 
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="identities")
+    contact = models.ForeignKey(
+        Contact, on_delete=models.CASCADE, related_name="identities"
+    )
     channel = models.CharField(max_length=16)
     #: Where the address is valid: empty for all of the channel, else an account or group.
     scope = models.CharField(max_length=255, blank=True)
@@ -66,7 +70,9 @@ class Identity(models.Model):
 class Conversation(models.Model):
     """What an account and a person say to one another in one place of the platform."""
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="conversations")
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="conversations"
+    )
     identity = models.ForeignKey(
         Identity, on_delete=models.CASCADE, related_name="conversations"
     )
@@ -117,7 +123,9 @@ class Message(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "event_id"], name="message_once"),
         ]
-        indexes = [models.Index(fields=["conversation", "-at", "-id"], name="message_latest")]
+        indexes = [
+            models.Index(fields=["conversation", "-at", "-id"], name="message_latest")
+        ]
 
     def __str__(self) -> str:
         return f"message {self.pk}"
@@ -230,12 +238,15 @@ class Consent(models.Model):
                 name="no_grant_without_evidence",
             ),
             models.CheckConstraint(
-                condition=~models.Q(act="granted", purpose="*"), name="no_grant_of_everything"
+                condition=~models.Q(act="granted", purpose="*"),
+                name="no_grant_of_everything",
             ),
         ]
         indexes = [
             models.Index(fields=["contact", "account", "id"], name="consent_of"),
-            models.Index(fields=["account", "purpose", "act", "contact"], name="consent_for"),
+            models.Index(
+                fields=["account", "purpose", "act", "contact"], name="consent_for"
+            ),
         ]
 
     def __str__(self) -> str:

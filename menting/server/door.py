@@ -52,7 +52,10 @@ def open_door(folder: Folder, spool: Spool, spaces: Spaces) -> Door:
 def _snapshot() -> Snapshot:
     seen = {
         row.slug: SpaceSeen(
-            id=row.id, slug=row.slug, origins=frozenset(row.origins), zone=ZoneInfo(row.time_zone)
+            id=row.id,
+            slug=row.slug,
+            origins=frozenset(row.origins),
+            zone=ZoneInfo(row.time_zone),
         )
         for row in spaces_read.snapshot()
     }

@@ -21,7 +21,9 @@ class Health:
             answers = {name: check() for name, check in self._checks.items()}
             troubles = {name: said for name, said in answers.items() if said}
         status = 503 if troubles else 200
-        body = json.dumps({"status": "not ready" if troubles else "ok", **troubles}).encode()
+        body = json.dumps(
+            {"status": "not ready" if troubles else "ok", **troubles}
+        ).encode()
         await send(
             {
                 "type": "http.response.start",

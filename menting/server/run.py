@@ -40,7 +40,9 @@ class _Web(uvicorn.Server):
 
 def listen(settings: config.Settings) -> socket.socket:
     """Return the listening socket. Raises CannotListenError before anything has started."""
-    if not _is_loopback(settings.host) and not (settings.is_https or settings.insecure_bind):
+    if not _is_loopback(settings.host) and not (
+        settings.is_https or settings.insecure_bind
+    ):
         raise CannotListenError(
             f"{settings.host} is reached by others, and public_url is not https: set public_url to "
             "https://… behind a proxy (docs/operating.md), or insecure_bind = true if you must"

@@ -92,7 +92,10 @@ DATABASES = {
 
 # One store for all processes: limits on signing in must not be one bucket a process.
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+    }
 }
 
 # Hosts, origins and cookies follow the one public address.

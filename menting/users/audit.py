@@ -12,7 +12,11 @@ _START = bytes(32)
 
 
 def record(
-    actor: Actor, act: str, *, target: str = "", detail: Mapping[str, int | str] | None = None
+    actor: Actor,
+    act: str,
+    *,
+    target: str = "",
+    detail: Mapping[str, int | str] | None = None,
 ) -> AuditEntry:
     """Add an entry within the caller's transaction, so that act and entry stand or fall together.
 
@@ -20,7 +24,11 @@ def record(
     """
     with transaction.atomic():
         entry = AuditEntry(
-            at=clock.now(), actor=str(actor), act=act, target=target, detail=dict(detail or {})
+            at=clock.now(),
+            actor=str(actor),
+            act=act,
+            target=target,
+            detail=dict(detail or {}),
         )
         last = AuditEntry.objects.order_by("-pk").values_list("hash", flat=True).first()
         entry.hash = crypto.link_hash(bytes(last) if last else _START, _body(entry))

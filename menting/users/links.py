@@ -21,7 +21,9 @@ class SpentLinkError(Exception):
 @transaction.atomic
 def make_owner(actor: Actor, *, email: str) -> User:
     """Return the owner with this address, made if there is none."""
-    user = User.objects.filter(email=email.lower()).first() or User.objects.create_user(email)
+    user = User.objects.filter(email=email.lower()).first() or User.objects.create_user(
+        email
+    )
     if user.role != Role.OWNER:
         user.role = Role.OWNER
         user.save(update_fields=["role"])
@@ -58,7 +60,10 @@ def spend(code: str) -> User:
 
 def _open_links(code: str) -> models.QuerySet[SigninLink]:
     return SigninLink.objects.filter(
-        code_hash=_hash(code), used_at=None, expires_at__gt=clock.now(), user__is_active=True
+        code_hash=_hash(code),
+        used_at=None,
+        expires_at__gt=clock.now(),
+        user__is_active=True,
     )
 
 

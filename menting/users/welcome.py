@@ -49,7 +49,9 @@ def welcome(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         _store(user, form.cleaned_data)
         update_session_auth_hash(request, user)
-        return redirect("mfa_add_webauthn" if not user.has_usable_password() else "console:home")
+        return redirect(
+            "mfa_add_webauthn" if not user.has_usable_password() else "console:home"
+        )
     return render(request, "users/welcome.html", {"form": form})
 
 
