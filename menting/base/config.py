@@ -115,7 +115,7 @@ def package_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Return the data folder: `MENTING_DATA`, which `--data` sets, else `./menting-data`."""
+    """Return the data folder: `MENTING_DATA` (`--data` sets it), else `./menting-data`."""
     return Path(os.environ.get("MENTING_DATA", DEFAULT_FOLDER)).expanduser().resolve()
 
 

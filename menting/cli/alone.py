@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def run_alone(folder: Folder, work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` while holding the folder. Raises TakenError when a program started meanwhile."""
+    """Run `work` holding the folder. Raises TakenError when a program has it."""
 
     async def _with_end() -> T:
         try:

@@ -28,7 +28,7 @@ def backup(
         {"id": manifest["made_at"], "file": str(file), **manifest, "vault_key": str(vault)},
         json=json,
         human=lambda: out.console.print(
-            f"Backup written to {file} ({len(manifest['files'])} files, each with its checksum).\n"
+            f"Backup written to {file}: {len(manifest['files'])} files with checksums.\n"
             f"Keep {vault} in another safe place: without it no account can sign in again.",
             soft_wrap=True,
         ),
@@ -103,12 +103,12 @@ def _say_restored(root: Path, made_at: str, missing_key: Path | None) -> None:
     out.console.print(f"{root} holds the backup of {made_at}.", soft_wrap=True)
     if missing_key is not None:
         out.console.print(
-            f"The vault's key is not in a backup: copy yours to {missing_key} (mode 0600), or set "
-            "MENTING_VAULT_KEY; without it import the roster again.",
+            f"The vault's key is not in a backup: copy yours to {missing_key} (mode 0600), "
+            "or set MENTING_VAULT_KEY; without it import the roster again.",
             soft_wrap=True,
         )
     out.console.print(
-        "Messages may have gone out after this backup was made: every campaign is paused until "
-        "`menting restore --go-on`, and then starts one by one.",
+        "Messages may have gone out after this backup was made: every campaign is paused "
+        "until `menting restore --go-on`, and then starts one by one.",
         soft_wrap=True,
     )

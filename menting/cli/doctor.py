@@ -1,4 +1,4 @@
-"""`menting doctor`: look at the folder, the machine and the settings, and say what to do."""
+"""`menting doctor`: look at folder, machine and settings, and say what to do."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -11,7 +11,7 @@ from menting.cli import out, ready
 
 @out.command_errors()
 def doctor(json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Examine folder, disk, clock, migrations, port, certificate and keys; 1 if one is bad."""
+    """Examine folder, disk, clock, migrations, port, certificate and keys."""
     folder = ready.database(migrate=False)
     from menting.server import examine
 

@@ -15,7 +15,6 @@ from menting.cli import (
     demo,
     doctor,
     init,
-    out,
     person,
     run,
     space,

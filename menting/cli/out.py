@@ -54,7 +54,7 @@ def table(
 
 
 def command_errors(*kinds: type[Exception]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Turn the given domain errors, and refusals common to all, into one line and status 1."""
+    """Turn the given errors, and those common to all, into one line and status 1."""
 
     def decorate(command: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(command)

@@ -20,7 +20,7 @@ def folder() -> Folder:
 def database(*, make: bool = False, migrate: bool = True) -> Folder:
     """Set Django up over an existing data folder, brought up to date; return the folder.
 
-    `make` also makes a folder that is not there yet; without `migrate` it is only looked at.
+    `make` also makes a folder that is not there; without `migrate` it is only read.
     """
     chosen = folder()
     if not make and not chosen.state.exists():

@@ -39,7 +39,8 @@ def _override(host: str | None, port: int | None) -> None:
 def _run_locked() -> None:
     settings = config.current()
     folder = ready.database(make=True)
-    from menting.server import logs, run as server
+    from menting.server import logs
+    from menting.server import run as server
 
     logs.configure(settings.log_level)
     try:
@@ -52,7 +53,7 @@ def _run_locked() -> None:
 
 
 def _greet(settings: config.Settings) -> None:
-    """Say where the program is, and print the first sign-in link while there is no owner."""
+    """Say where the program is, and print a sign-in link while there is no owner."""
     from menting.cli import init
     from menting.users.models import Role, User
 

@@ -1,4 +1,4 @@
-"""Contacts and their identities, conversations, messages, replies and the consent ledger."""
+"""Contacts, identities, conversations, messages, replies and the consent ledger."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,7 +7,7 @@ from menting.accounts.models import Account
 
 
 class Contact(models.Model):
-    """A person who came. Names and addresses lie in `Fact` and `Identity` with their source."""
+    """A person who came; `Fact` and `Identity` say from where each value is known."""
 
     name = models.CharField(max_length=255, blank=True)
     #: BCP 47, as the person wrote or the platform said; empty: the house's.
@@ -23,7 +23,7 @@ class Contact(models.Model):
 
 
 class Fact(models.Model):
-    """One value that is known of a person, with its source and time; the newest one counts."""
+    """One value known of a person, with source and time; the newest one counts."""
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="facts")
     field = models.CharField(max_length=40)
@@ -155,7 +155,6 @@ class Reply(models.Model):
     state = models.CharField(max_length=12, choices=SendState, default=SendState.READY)
     reason = models.CharField(max_length=300, blank=True)
     due = models.DateTimeField()
-    key = models.CharField(max_length=36, unique=True, null=True)
     attempts = models.PositiveIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
     lease_by = models.CharField(max_length=80, default="", blank=True)

@@ -30,7 +30,7 @@ class BadBackupError(Exception):
 
 
 def write(folder: Folder, target: Path) -> dict[str, Any]:
-    """Write a backup of a folder, also of one that a program is using; return its manifest."""
+    """Write a backup of a folder, also of one in use; return its manifest."""
     with tempfile.TemporaryDirectory(dir=folder.root, prefix="backup-") as workshop:
         parts = _collect(folder, Path(workshop))
         manifest = {

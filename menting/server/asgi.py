@@ -1,4 +1,4 @@
-"""The order of answering: the door and health first, then Django; pages record their visit."""
+"""The order of answering: door and health, then Django; pages record their visit."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -67,6 +67,6 @@ class Front:
                 client=scope.get("client"),
                 who=visit.get("who", 0),
             )
-        except SpoolError as error:
+        except SpoolError:
             # The page is still worth showing; the visit was acknowledged to nobody.
-            log.error("a page's visit was not kept", reason=str(error))
+            log.exception("a page's visit was not kept")

@@ -23,7 +23,7 @@ def begin(folder: Folder) -> bool:
     if was_restored:
         _hold()
     new = secrets.token_hex(16)
-    # The file knows both before the state knows the new one: a crash in between holds nothing.
+    # The file knows both before the state knows the new one: a crash here holds nothing.
     _write(folder, [last, new])
     _store(new)
     return was_restored

@@ -44,8 +44,9 @@ def listen(settings: config.Settings) -> socket.socket:
         settings.is_https or settings.insecure_bind
     ):
         raise CannotListenError(
-            f"{settings.host} is reached by others, and public_url is not https: set public_url to "
-            "https://… behind a proxy (docs/operating.md), or insecure_bind = true if you must"
+            f"{settings.host} is reached by others, and public_url is not https: set "
+            "public_url to https://… behind a proxy (docs/operating.md), "
+            "or insecure_bind = true if you must"
         )
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

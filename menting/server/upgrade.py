@@ -19,7 +19,7 @@ class NewerFolderError(Exception):
 
 
 def bring_up_to_date(folder: Folder) -> None:
-    """Apply what is missing. Raises NewerFolderError when the folder knows more than we do."""
+    """Apply what is missing. Raises NewerFolderError when the folder knows more."""
     executor = MigrationExecutor(connection)
     unknown = set(executor.loader.applied_migrations) - set(executor.loader.disk_migrations)
     if unknown:

@@ -18,7 +18,7 @@ def record(
     target: str = "",
     detail: Mapping[str, int | str] | None = None,
 ) -> AuditEntry:
-    """Add an entry within the caller's transaction, so that act and entry stand or fall together.
+    """Add an entry in the caller's transaction: act and entry stand or fall together.
 
     `detail` takes ids and counts, never a name, an address or a text.
     """

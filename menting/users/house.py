@@ -63,7 +63,7 @@ def fill(
 
 @transaction.atomic
 def hold() -> None:
-    """Let nothing go out until the owner says go on: the state is older than what was sent."""
+    """Let nothing go out until the owner says go on: the state is older than what left."""
     house = get()
     house.held_since = clock.now()
     house.save(update_fields=["held_since"])

@@ -1,4 +1,4 @@
-"""One-time sign-in links: how the first owner comes in, and how a locked-out one returns."""
+"""One-time sign-in links: how the first owner comes in, and a locked-out one returns."""
 
 import hashlib
 import secrets

@@ -21,7 +21,7 @@ from menting.users.models import User
 @never_cache
 @require_http_methods(["GET", "POST"])
 def link(request: HttpRequest, code: str) -> HttpResponse:
-    """Show a button, and sign in when it is pressed: a GET by a mail scanner spends nothing."""
+    """Sign in at the press of a button: a GET by a mail scanner spends nothing."""
     if request.method == "GET":
         status = 200 if links.is_good(code) else 410
         return render(request, "users/link.html", {"is_good": status == 200}, status=status)

@@ -192,7 +192,6 @@ class Migration(migrations.Migration):
                 ),
                 ("reason", models.CharField(blank=True, max_length=300)),
                 ("due", models.DateTimeField()),
-                ("key", models.CharField(max_length=36, null=True, unique=True)),
                 ("attempts", models.PositiveIntegerField(default=0)),
                 ("fence", models.PositiveIntegerField(default=0)),
                 ("lease_by", models.CharField(blank=True, default="", max_length=80)),
