@@ -99,8 +99,9 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
+            # By campaign first: what a paused one has ready is never stepped over.
             models.Index(
-                fields=["account", "due", "id"],
+                fields=["campaign", "account", "due", "id"],
                 condition=models.Q(state="ready"),
                 name="delivery_ready",
             ),
@@ -109,7 +110,14 @@ class Delivery(models.Model):
                 condition=models.Q(state__in=["claimed", "dispatching"]),
                 name="delivery_leased",
             ),
-            models.Index(fields=["campaign", "state"], name="delivery_state"),
+            models.Index(
+                fields=["account"],
+                condition=models.Q(state="unknown"),
+                name="delivery_unknown",
+            ),
+            models.Index(
+                fields=["campaign", "occurrence", "state", "id"], name="delivery_state"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -147,6 +155,15 @@ class Posting(models.Model):
             models.UniqueConstraint(
                 fields=["campaign", "occurrence", "account", "invitation"],
                 name="posting_once_a_guestbook",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account"],
+                condition=models.Q(
+                    state__in=["planned", "ready", "claimed", "dispatching", "unknown"]
+                ),
+                name="posting_open",
             ),
         ]
 
