@@ -3,6 +3,8 @@
 All of it is SQL over the ledger's indexes: a million people are judged where they lie.
 """
 
+# ruff: noqa: S608  # the parts are constants of this file; values are parameters
+
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,23 +14,23 @@ from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
 from menting.campaigns.models import Campaign
-from menting.people import segments
+from menting.people import consent, segments
 from menting.people.models import Contact
 
 
 class Reason(models.TextChoices):
     """Why somebody is left out: the nearest they came to being written to."""
 
-    OUTSIDE = "outside_segment", _("Not in the segment")
-    NEVER = "never_agreed", _("Never agreed")
-    OTHER = "other_account", _("Agreed to another account only")
-    LEFT = "left_or_blocked", _("Left or blocked the account")
-    WITHDREW = "withdrew", _("Opted out")
-    ACCOUNT = "account_cannot_send", _("The account cannot send")
-    GROUP = "not_a_dialogue", _("Agreed in a group only")
-    ENCRYPTED = "encrypted", _("The conversation is encrypted")
-    CLOSED = "closed", _("The conversation is closed")
+    OUTSIDE = "outside the segment", _("Not in the segment")
+    NEVER = "never agreed", _("Never agreed")
+    OTHER = "other account", _("Agreed to another account only")
+    ACCOUNT = "account cannot send", _("The account cannot send")
+    # The rest as people.consent.WHY_NOT says them, at planning and in the claim.
+    WITHDREW = "withdrew", _("Opted out, or left")
     SUPPRESSED = "suppressed", _("The address is suppressed")
+    LEFT = "left", _("The conversation is closed")
+    GROUP = "not a dialogue", _("Agreed in a group only")
+    ENCRYPTED = "encrypted", _("The conversation is encrypted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +96,14 @@ def _reason(campaign: Campaign, given: dict[str, Any]) -> str:
 
 
 def _inside(segment: Mapping[str, Any], given: dict[str, Any]) -> str:
-    """Return the condition that contact `c` is in the segment, its values put into `given`."""
+    """Return the condition that `p` is in the segment; its values go into `given`."""
     if not segment:
         return ""
     chosen = Contact.objects.filter(segments.compile(segment)).order_by().values("pk")
     sql, values = chosen.query.sql_with_params()
     given.update({f"segment{n}": value for n, value in enumerate(values)})
     numbers = iter(range(len(values)))
-    return f"c.id in ({re.sub('%s', lambda _: f'%(segment{next(numbers)})s', sql)})"
+    return f"p.id in ({re.sub('%s', lambda _: f'%(segment{next(numbers)})s', sql)})"
 
 
 #: `n` numbers the rows as they are inserted. (PostgreSQL: generated always as identity.)
@@ -111,32 +113,28 @@ create temporary table staged (
   conversation_id bigint, consent_id bigint, language varchar(16)
 )"""
 
-#: An account of the campaign that can send at all.
+#: An account that can send at all.
 _USABLE = "a.removed_at is null and a.state <> 'banned'"
 
-#: Grant `g` is the last word of that person to that account on that purpose.
-_LAST_WORD = """not exists (
-  select 1 from people_consent e where e.contact_id = g.contact_id
-  and e.account_id = g.account_id and e.id > g.id and e.purpose in (g.purpose, '*'))"""
-
-#: Cross joins keep SQLite to this order: account, then its grants by the index `consent_for`.
+#: Cross joins keep SQLite to this order: account, its grants by the index `consent_for`.
 _STAGE = f"""
 insert into staged
   (account_id, contact_id, identity_id, conversation_id, consent_id, language)
-select g.account_id, g.contact_id, g.identity_id, v.id, g.id, c.language
-from campaigns_campaign_accounts ca
+select c.account_id, c.contact_id, c.identity_id, v.id, c.id, p.language
+from campaigns_campaign_accounts ours
 cross join accounts_account a
-cross join people_consent g
+cross join people_consent c
 cross join people_message m
 cross join people_conversation v
-cross join people_contact c
-where ca.campaign_id = %(campaign)s and a.id = ca.account_id and {_USABLE}
-  and g.account_id = a.id and g.purpose = %(purpose)s and g.act = 'granted'
-  and m.id = g.message_id and v.id = m.conversation_id and c.id = g.contact_id
-  and v.audience <= 1 and not v.is_encrypted and not v.is_closed
-  and {_LAST_WORD}"""  # noqa: S608  # constants only
+cross join people_identity i
+cross join people_contact p
+where ours.campaign_id = %(campaign)s and a.id = ours.account_id and {_USABLE}
+  and c.account_id = a.id and c.purpose = %(purpose)s and c.act = 'granted'
+  and m.id = c.message_id and v.id = m.conversation_id
+  and i.id = c.identity_id and p.id = c.contact_id
+  and {consent.WHY_NOT} is null"""
 
-_IN_ORDER = " order by g.account_id, g.contact_id"
+_IN_ORDER = " order by c.account_id, c.contact_id"
 
 #: Of several accounts a person agreed to, the one they wrote to last stays.
 _ONE_EACH = """
@@ -155,44 +153,37 @@ delete from staged where n in (
   ) ranked where place > 1
 )"""
 
-_GRANT = "exists (select 1 from people_consent g where g.contact_id = c.id" + (
-    " and g.purpose = %(purpose)s and g.act = 'granted'"
-)
-_TO_US = """ and g.account_id in (
-  select account_id from campaigns_campaign_accounts where campaign_id = %(campaign)s)"""
-_IN_FORCE = _GRANT + _TO_US + f" and {_LAST_WORD}"
-_SENDABLE = _IN_FORCE + (
-    f" and exists (select 1 from accounts_account a where a.id = g.account_id and {_USABLE})"
-)
-_PLACE = " and exists (select 1 from people_message m join people_conversation v" + (
-    " on v.id = m.conversation_id where m.id = g.message_id"
-)
+_GRANTS = """from people_consent c join accounts_account a on a.id = c.account_id
+    where c.contact_id = p.id and c.purpose = %(purpose)s and c.act = 'granted'"""
+_TO_US = """and c.account_id in (
+      select account_id from campaigns_campaign_accounts where campaign_id = %(campaign)s)"""
 
-#: Null for a person who gets it.
+#: Null for a person who gets it. Of several grants the one that may be used, else the last.
 _REASON = f"""case {{outside}}
-  when not {_GRANT}) then '{Reason.NEVER}'
-  when not {_GRANT}{_TO_US}) then '{Reason.OTHER}'
-  when not {_IN_FORCE}) then (
-    select case e.act when 'signal' then '{Reason.LEFT}' else '{Reason.WITHDREW}' end
-    from people_consent e where e.contact_id = c.id and e.act <> 'granted'
-    and e.purpose in (%(purpose)s, '*') and e.account_id in (
-      select account_id from campaigns_campaign_accounts where campaign_id = %(campaign)s)
-    order by e.id desc limit 1)
-  when not {_SENDABLE}) then '{Reason.ACCOUNT}'
-  when not {_SENDABLE}{_PLACE} and v.audience <= 1)) then '{Reason.GROUP}'
-  when not {_SENDABLE}{_PLACE} and v.audience <= 1 and not v.is_encrypted))
-    then '{Reason.ENCRYPTED}'
-  when not {_SENDABLE}{_PLACE} and v.audience <= 1 and not v.is_encrypted
-    and not v.is_closed)) then '{Reason.CLOSED}'
+  when not exists (select 1 {_GRANTS}) then '{Reason.NEVER}'
+  when not exists (select 1 {_GRANTS} {_TO_US}) then '{Reason.OTHER}'
+  when not exists (select 1 {_GRANTS} {_TO_US} and {_USABLE}) then '{Reason.ACCOUNT}'
+  else (
+    select why from (
+      select c.id, {consent.WHY_NOT} as why from people_consent c
+      join accounts_account a on a.id = c.account_id
+      join people_message m on m.id = c.message_id
+      join people_conversation v on v.id = m.conversation_id
+      join people_identity i on i.id = c.identity_id
+      where c.contact_id = p.id and c.purpose = %(purpose)s and c.act = 'granted'
+      {_TO_US} and {_USABLE}
+    ) judged order by case when why is null then 0 else 1 end, id desc limit 1)
 end"""
 
 _COUNT = """
 select reason, count(*) from (
-  select {reason} as reason from people_contact c
-  where not exists (select 1 from staged s where s.contact_id = c.id)
+  select {reason} as reason from people_contact p
+  where p.erased_at is null
+    and not exists (select 1 from staged s where s.contact_id = p.id)
 ) judged group by reason"""
 
 _LIST = """
 select id, name, reason from (
-  select c.id, c.name, {reason} as reason from people_contact c where c.id > %(after)s
+  select p.id, p.name, {reason} as reason from people_contact p
+  where p.id > %(after)s and p.erased_at is null
 ) judged where reason is not null order by id limit %(limit)s"""

@@ -138,7 +138,9 @@ def _segment(written: Mapping[str, Any] | str, source: str) -> Mapping[str, Any]
     try:
         tree = json.loads(written or "{}") if isinstance(written, str) else dict(written)
         if not isinstance(tree, dict):
-            raise ContentError(f"{place}: must be a JSON object, as in '{{}}' for everybody")
+            raise ContentError(
+                f"{place}: must be a JSON object, as in '{{}}' for everybody"
+            )
         segments.compile(tree)
     except json.JSONDecodeError as error:
         raise ContentError(
@@ -168,7 +170,9 @@ def _texts(
 
 def _check_whole(draft: Draft) -> None:
     if not draft.content and not draft.post:
-        raise ContentError(f"{draft.source}: content: there is nothing to send; add [content.en]")
+        raise ContentError(
+            f"{draft.source}: content: there is nothing to send; add [content.en]"
+        )
     if bool(draft.content) != bool(draft.senders):
         raise ContentError(
             f"{draft.source}: from: messages need [content.…] and the accounts they come "

@@ -81,6 +81,8 @@ class Delivery(models.Model):
     fence = models.PositiveIntegerField(default=0)
     lease_by = models.CharField(max_length=80, default="", blank=True)
     lease_until = models.DateTimeField(null=True)
+    #: When it first went to the network: platforms remember a key from then on.
+    dispatched_at = models.DateTimeField(null=True)
     #: The bytes that were sent, written by the `dispatching` update; pruned to `text_hash`.
     text = models.TextField(blank=True)
     text_hash = models.CharField(max_length=64, blank=True)
@@ -116,6 +118,11 @@ class Delivery(models.Model):
                 name="delivery_unknown",
             ),
             models.Index(
+                fields=["settled_at"],
+                condition=models.Q(settled_at__isnull=False) & ~models.Q(text=""),
+                name="delivery_texts",
+            ),
+            models.Index(
                 fields=["campaign", "occurrence", "state", "id"], name="delivery_state"
             ),
         ]
@@ -142,6 +149,8 @@ class Posting(models.Model):
     fence = models.PositiveIntegerField(default=0)
     lease_by = models.CharField(max_length=80, default="", blank=True)
     lease_until = models.DateTimeField(null=True)
+    #: When it first went to the network: platforms remember a key from then on.
+    dispatched_at = models.DateTimeField(null=True)
     provider_id = models.CharField(max_length=255, blank=True)
     settled_at = models.DateTimeField(null=True)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, connection, transaction
 
+from menting.accounts.models import Account
 from menting.base import clock
 from menting.campaigns import audience, revision, text
 from menting.campaigns.errors import StateError, SupersededError
@@ -22,7 +23,7 @@ CHUNK = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a plan holds: recipients, posts on walls and in guestbooks, and who is left out."""
+    """What a plan holds: recipients, posts, and how many are left out by reason."""
 
     planned: int
     postings: int
@@ -32,7 +33,7 @@ class Planned:
 def plan(actor: Actor, campaign_id: int) -> Planned:
     """Freeze who gets the campaign, in place of an earlier plan that was not started.
 
-    Raises StateError once it has started, SupersededError when another planning of it began.
+    Raises StateError once it has started, SupersededError when another planning began.
     Not one transaction: a million rows would hold up every other write for 20 s.
     """
     guard.check(actor, "campaigns.plan")
@@ -68,7 +69,7 @@ def _begin(campaign_id: int) -> Campaign:
     campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
     if campaign.state not in (CampaignState.DRAFT, CampaignState.PLANNED):
         raise StateError(
-            f"campaign {campaign_id} is {campaign.state}: what has started is not planned again"
+            f"campaign {campaign_id} is {campaign.state}: what has started stays as planned"
         )
     campaign.state = CampaignState.DRAFT
     campaign.planned_at = clock.now()  # names this plan: a newer one stops it
@@ -149,10 +150,12 @@ def _postings(campaign: Campaign, due: datetime) -> list[Posting]:
     ]
 
 
-def _writers(campaign: Campaign) -> list[object]:
-    """Return the account that signs guestbooks: the campaign's first that is still there."""
-    there = campaign.accounts.filter(removed_at=None).order_by("pk")
-    return list(there[:1]) or list(campaign.walls.filter(removed_at=None).order_by("pk")[:1])
+def _writers(campaign: Campaign) -> list[Account]:
+    """Return the account that signs guestbooks: the first of the campaign's, if any."""
+    for among in (campaign.accounts, campaign.walls):
+        if first := among.filter(removed_at=None).order_by("pk").first():
+            return [first]
+    return []
 
 
 def _lock(campaign: Campaign) -> None:

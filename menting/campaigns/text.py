@@ -1,8 +1,8 @@
 """Texts: an operator's Liquid, checked before and rendered at the claim, and its frame.
 
-The frame (advertising label, who speaks, how to opt out) is no part of the operator's text,
-so that it cannot be left out: Advertising Law art. 43, Internet Advertising Measures art. 9,
-CAN-SPAM.
+The frame (advertising label, who speaks, how to opt out) is no part of the operator's
+text, so that it cannot be left out: Advertising Law art. 43, Internet Advertising Measures
+art. 9, CAN-SPAM.
 """
 
 from collections.abc import Iterable, Mapping
@@ -86,7 +86,9 @@ def check(source: str, *, place: str, may_name: Names = VARIABLES) -> None:
         for values in _SAMPLES:
             _check_length(template.render(values.as_globals()), place)
     except LiquidError as error:
-        raise ContentError(f"{place}, line {_line(error, source)}: {error.message}") from error
+        raise ContentError(
+            f"{place}, line {_line(error, source)}: {error.message}"
+        ) from error
 
 
 def render(source: str, *, language: str, values: Values) -> str:
@@ -96,7 +98,9 @@ def render(source: str, *, language: str, values: Values) -> str:
     except LiquidError as error:
         raise ContentError(f"the text cannot be rendered: {error.message}") from error
     frame = FRAMES[language]
-    return f"{frame.label}{body.strip()}\n\n{_speaker(frame, values.sender)}\n{frame.opt_out}"
+    return (
+        f"{frame.label}{body.strip()}\n\n{_speaker(frame, values.sender)}\n{frame.opt_out}"
+    )
 
 
 def render_post(source: str, *, language: str, sender: Sender) -> str:
@@ -131,10 +135,10 @@ def _speaker(frame: Frame, sender: Sender) -> str:
     return frame.sender.format(legal_name=sender.legal_name, contact=sender.contact)
 
 
-def _check_names(
-    template: BoundTemplate, source: str, place: str, may_name: Names
-) -> None:
-    known = ", ".join(f"{noun}.{part}" for noun in may_name for part in sorted(may_name[noun]))
+def _check_names(template: BoundTemplate, source: str, place: str, may_name: Names) -> None:
+    known = ", ".join(
+        f"{noun}.{part}" for noun in may_name for part in sorted(may_name[noun])
+    )
     for uses in template.analyze().globals.values():
         for use in uses:
             noun, *parts = use.segments
