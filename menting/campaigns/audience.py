@@ -161,8 +161,10 @@ _TO_US = """and c.account_id in (
 #: Null for a person who gets it. Of several grants the one that may be used, else the last.
 _REASON = f"""case {{outside}}
   when not exists (select 1 {_GRANTS}) then '{Reason.NEVER}'
-  when not exists (select 1 {_GRANTS} {_TO_US}) then '{Reason.OTHER}'
-  when not exists (select 1 {_GRANTS} {_TO_US} and {_USABLE}) then '{Reason.ACCOUNT}'
+  when not exists (select 1 {_GRANTS} {_TO_US})
+    then '{Reason.OTHER}'
+  when not exists (select 1 {_GRANTS} {_TO_US} and {_USABLE})
+    then '{Reason.ACCOUNT}'
   else (
     select why from (
       select c.id, {consent.WHY_NOT} as why from people_consent c
