@@ -1,4 +1,4 @@
-"""The guestbook: somebody signs, the owner decides, invites, and takes an invitation back."""
+"""The guestbook: somebody signs; the owner decides, invites, and takes that back."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,7 +43,7 @@ class Form:
 
 @transaction.atomic
 def sign(to: Space, form: Form, *, address: str) -> GuestbookEntry | None:
-    """Take an entry: shown at once if invited, else it waits; refused ones are kept unshown.
+    """Take an entry: shown at once if invited, else it waits; refused ones are only kept.
 
     Returns None where the network has written too often. The page says "thank you" to all
     alike, so that nobody can try the rules out. Raises BadEntryError.

@@ -1,4 +1,4 @@
-"""What is asked of spaces: their pages, what waits for the owner, and the door's snapshot."""
+"""What is asked of spaces: their pages, what waits for the owner, the door's snapshot."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,7 +91,7 @@ def address(space: Space) -> str:
 
 
 def page(space: Space, *, year: int | None = None, before: int | None = None) -> Page:
-    """Return what a space shows: posts (of one year, or before a post), and its guestbook."""
+    """Return what a space shows: posts (of a year, or before a post), and its guestbook."""
     posts = _posts(space, year, before)
     shown = entries(space)
     return Page(
@@ -105,7 +105,9 @@ def page(space: Space, *, year: int | None = None, before: int | None = None) ->
 
 def entries(space: Space, *, before: int | None = None) -> QuerySet[GuestbookEntry]:
     """Return the entries that everybody may see, the newest first."""
-    rows = GuestbookEntry.objects.filter(space=space, state="approved").order_by("-at", "-pk")
+    rows = GuestbookEntry.objects.filter(space=space, state="approved").order_by(
+        "-at", "-pk"
+    )
     edge = rows.filter(pk=before).first() if before else None
     return rows.filter(Q(at__lt=edge.at) | Q(at=edge.at, pk__lt=edge.pk)) if edge else rows
 

@@ -8,7 +8,7 @@ from menting.spaces.models import GuestbookEntry
 
 State = GuestbookEntry.State
 
-#: Nobody reads the form, thinks and writes in less; a page left open for longer is a script's.
+#: Nobody reads the form, thinks and writes in less; a form kept for longer is a script's.
 FASTEST = timedelta(seconds=3)
 LONGEST = timedelta(hours=24)
 MOST_LINKS = 2

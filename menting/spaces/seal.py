@@ -1,4 +1,4 @@
-"""The owner's seal: the first characters of a name, set from right to left as on a stone."""
+"""The owner's seal: the first characters of a name, from right to left as on a stone."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ _PLACES = {
     3: ((59, 38), (59, 72), (25, 55)),
     4: ((59, 38), (59, 72), (25, 38), (25, 72)),
 }
-_LATIN_PLACES = ((42, 56),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +46,4 @@ def cut(name: str) -> Seal:
 
 def _cut_latin(name: str) -> Seal:
     initials = "".join(word[0] for word in name.split() if word[0].isalnum())[:2].upper()
-    (x, y), size = _LATIN_PLACES[0], 38
-    return Seal(size=size, glyphs=(Glyph(initials or "·", x, y),))
+    return Seal(size=38, glyphs=(Glyph(initials or "·", 42, 56),))

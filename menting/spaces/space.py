@@ -81,7 +81,7 @@ def changed(space_id: int) -> None:
 
 
 def check_origin(text: str) -> str:
-    """Return the origin as browsers send it (RFC 6454, section 6.2). Raises BadSpaceError."""
+    """Return the origin as browsers send it (RFC 6454, 6.2). Raises BadSpaceError."""
     parts = urlsplit(text.strip().lower().rstrip("/"))
     is_bare = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
     if parts.scheme not in ("http", "https") or not parts.hostname or not is_bare:
@@ -92,8 +92,8 @@ def check_origin(text: str) -> str:
 def _check_slug(slug: str) -> None:
     if not re.fullmatch(SLUG, slug):
         raise BadSpaceError(
-            f"{slug!r} cannot be an address: use 1 to 40 small letters, figures and hyphens, "
-            "with a letter or figure at both ends"
+            f"{slug!r} cannot be an address: use 1 to 40 small letters, figures and "
+            "hyphens, with a letter or figure at both ends"
         )
     if Space.objects.filter(slug=slug).exists():
         raise BadSpaceError(f"there is a space {slug!r} already: choose another")
@@ -103,7 +103,9 @@ def _check_words(name: str, about: str) -> None:
     if not name.strip() or len(name) > NAME_LENGTH:
         raise BadSpaceError(f"a space's name has 1 to {NAME_LENGTH} characters")
     if len(about) > ABOUT_LENGTH:
-        raise BadSpaceError(f"what is said of a space has at most {ABOUT_LENGTH} characters")
+        raise BadSpaceError(
+            f"what is said of a space has at most {ABOUT_LENGTH} characters"
+        )
 
 
 def _check_zone(time_zone: str) -> None:

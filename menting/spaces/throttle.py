@@ -14,7 +14,7 @@ PER_SPACE = pace.Rate.per(60, timedelta(hours=1), burst=30)
 
 
 def take(space_id: int, address: str) -> bool:
-    """Spend one entry of both limits in the caller's transaction; say whether there was one."""
+    """Spend one entry of both limits in the caller's transaction; say if there was one."""
     Throttle.objects.filter(tat__lt=clock.micros(clock.now())).delete()
     return _take(f"{space_id}:{network_of(address)}", PER_NETWORK) and _take(
         f"{space_id}", PER_SPACE

@@ -1,6 +1,7 @@
 """The public pages of spaces: posts, the guestbook and landing links."""
 
 from collections.abc import Callable
+from datetime import MAXYEAR, MINYEAR
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 from zoneinfo import ZoneInfo
@@ -23,7 +24,7 @@ P = ParamSpec("P")
 
 def of_space(
     view: Callable[Concatenate[HttpRequest, Space, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, str, P], HttpResponse]:
+) -> Callable[..., HttpResponse]:
     """Give the view its space, and speak the reader's language in the space's zone."""
 
     @wraps(view)
@@ -59,8 +60,8 @@ def home(request: HttpRequest) -> HttpResponse:
 @of_space
 def show(request: HttpRequest, space: Space) -> HttpResponse:
     """Show a space: its posts and the latest of its guestbook."""
-    year, before = _number(request, "year"), _number(request, "before")
-    page = read.page(space, year=year if year and 1 < year < 9999 else None, before=before)
+    year, before = _year(request), _number(request, "before")
+    page = read.page(space, year=year, before=before)
     here = {"page": page, "year": year, "is_first": not (year or before)}
     return _page(request, space, "spaces/space.html", here)
 
@@ -77,7 +78,9 @@ def post(request: HttpRequest, space: Space, post_slug: str) -> HttpResponse:
 @of_space
 def book(request: HttpRequest, space: Space) -> HttpResponse:
     """Show the guestbook, a page at a time."""
-    rows = list(read.entries(space, before=_number(request, "before"))[: read.BOOK_ROWS + 1])
+    rows = list(
+        read.entries(space, before=_number(request, "before"))[: read.BOOK_ROWS + 1]
+    )
     shown = rows[: read.BOOK_ROWS]
     older = shown[-1].pk if len(rows) > len(shown) else None
     return _page(request, space, "spaces/book.html", {"entries": shown, "older": older})
@@ -190,3 +193,8 @@ def _own(response: HttpResponse) -> HttpResponse:
 def _number(request: HttpRequest, name: str) -> int | None:
     text = request.GET.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _year(request: HttpRequest) -> int | None:
+    number = _number(request, "year") or 0
+    return number if MINYEAR < number < MAXYEAR else None

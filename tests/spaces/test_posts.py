@@ -30,9 +30,7 @@ def test_two_texts_of_one_name_have_two_addresses(owner: Actor, yard: Space) -> 
 
 
 @pytest.mark.parametrize("name", sorted(posts.RESERVED))
-def test_no_post_takes_the_address_of_a_page(
-    owner: Actor, yard: Space, name: str
-) -> None:
+def test_no_post_takes_the_address_of_a_page(owner: Actor, yard: Space, name: str) -> None:
     assert posts.publish(owner, yard, "x", file_name=f"{name}.md").slug == f"{name}-2"
 
 
@@ -53,7 +51,9 @@ def test_a_text_that_cannot_be_shown_is_refused(
 
 def test_links_vouch_for_nobody() -> None:
     html = markdown.render("[a](https://a.example)").html
-    assert html.strip() == '<p><a href="https://a.example" rel="nofollow noopener">a</a></p>'
+    assert (
+        html.strip() == '<p><a href="https://a.example" rel="nofollow noopener">a</a></p>'
+    )
 
 
 def test_headings_stand_below_those_of_the_page() -> None:

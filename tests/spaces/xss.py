@@ -1,6 +1,8 @@
 """Texts that try to run a script, and the reader that says whether one could."""
 
+import re
 from html.parser import HTMLParser
+
 from typing_extensions import override
 
 CORPUS = [
@@ -41,11 +43,11 @@ CORPUS = [
 ]
 
 _HARMLESS = {
-    "a", "article", "aside", "b", "bdi", "blockquote", "br", "circle", "code", "defs", "div",
-    "em", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hr", "html", "li",
-    "main", "nav", "ol", "p", "path", "pattern", "pre", "rect", "s", "section", "span",
-    "strong", "svg", "table", "tbody", "td", "text", "th", "thead", "time", "title", "tr",
-    "tspan", "ul", "body", "meta", "link", "script",
+    "a", "article", "aside", "b", "bdi", "blockquote", "body", "br", "circle", "code",
+    "defs", "div", "em", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header",
+    "hr", "html", "li", "link", "main", "meta", "nav", "ol", "p", "path", "pattern",
+    "pre", "rect", "s", "script", "section", "span", "strong", "svg", "table", "tbody",
+    "td", "text", "th", "thead", "time", "title", "tr", "tspan", "ul",
 }  # fmt: skip
 
 
@@ -78,7 +80,7 @@ class _Reader(HTMLParser):
 def _leads_well(value: str) -> bool:
     if value.startswith(("https://", "http://", "mailto:", "/", "#", "?")):
         return True
-    return ":" not in value.split("/")[0].split("?")[0].split("#")[0]
+    return ":" not in re.split(r"[/?#]", value, maxsplit=1)[0]
 
 
 def dangers(html: str) -> list[str]:

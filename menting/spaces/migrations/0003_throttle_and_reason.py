@@ -4,23 +4,30 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('spaces', '0002_initial'),
+        ("spaces", "0002_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Throttle',
+            name="Throttle",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.BinaryField(max_length=32, unique=True)),
-                ('tat', models.BigIntegerField(db_index=True, default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("key", models.BinaryField(max_length=32, unique=True)),
+                ("tat", models.BigIntegerField(db_index=True, default=0)),
             ],
         ),
         migrations.AddField(
-            model_name='guestbookentry',
-            name='reason',
+            model_name="guestbookentry",
+            name="reason",
             field=models.CharField(blank=True, max_length=40),
         ),
     ]

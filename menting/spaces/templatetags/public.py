@@ -1,4 +1,4 @@
-"""The parts that only public pages have: the owner's seal, faces, and times as near as they are."""
+"""What only public pages have: the owner's seal, faces, and times as near as they are."""
 
 from datetime import datetime, timedelta
 
