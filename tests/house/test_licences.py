@@ -20,8 +20,16 @@ def _terms(name: str) -> str | None:
         about = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return None  # locked for another platform or Python
-    classifiers = [row for row in about.get_all("Classifier", []) if row.startswith("License")]
-    return " ".join([about.get("License-Expression", ""), *classifiers, (about.get("License") or "")[:200]])
+    classifiers = [
+        row for row in about.get_all("Classifier", []) if row.startswith("License")
+    ]
+    return " ".join(
+        [
+            about.get("License-Expression", ""),
+            *classifiers,
+            (about.get("License") or "")[:200],
+        ]
+    )
 
 
 def test_no_package_of_the_lock_is_under_gpl_or_agpl() -> None:

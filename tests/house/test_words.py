@@ -21,7 +21,9 @@ def _read(path: Path) -> Catalog:
 
 def test_no_chinese_text_is_empty_fuzzy_or_english() -> None:
     entries = [entry for entry in _read(CATALOGUE) if entry.id]
-    texts = [(e.id if isinstance(e.id, str) else e.id[0], e.string, e.fuzzy) for e in entries]
+    texts = [
+        (e.id if isinstance(e.id, str) else e.id[0], e.string, e.fuzzy) for e in entries
+    ]
     assert [t for t, said, fuzzy in texts if fuzzy or not said or not all(said)] == []
     assert [t for t, said, _ in texts if said == t and t not in SAME] == []
 
@@ -30,12 +32,23 @@ def test_placeholders_are_the_same_in_both() -> None:
     pattern = re.compile(r"%\((\w+)\)[sd]")
     for entry in _read(CATALOGUE):
         if isinstance(entry.id, str) and isinstance(entry.string, str):
-            assert set(pattern.findall(entry.id)) == set(pattern.findall(entry.string)), entry.id
+            assert set(pattern.findall(entry.id)) == set(pattern.findall(entry.string)), (
+                entry.id
+            )
 
 
 def test_the_catalogue_holds_every_text_of_the_code(tmp_path: Path) -> None:
     template = tmp_path / "all.pot"
-    command = ["pybabel", "-q", "extract", "-F", "babel.cfg", "-o", str(template), "menting"]
+    command = [
+        "pybabel",
+        "-q",
+        "extract",
+        "-F",
+        "babel.cfg",
+        "-o",
+        str(template),
+        "menting",
+    ]
     subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603
     known = {entry.id for entry in _read(CATALOGUE) if entry.id}
     there = {entry.id for entry in _read(template) if entry.id}

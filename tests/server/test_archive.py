@@ -94,14 +94,19 @@ def test_half_a_backup_is_refused_and_leaves_nothing(
 def _tar(path: Path, files: dict[str, bytes], digests: dict[str, str]) -> Path:
     manifest = {"format": 1, "program": "x", "made_at": "x", "files": digests}
     with tarfile.open(path, "w:gz") as tar:
-        for name, content in {"manifest.json": json.dumps(manifest).encode(), **files}.items():
+        for name, content in {
+            "manifest.json": json.dumps(manifest).encode(),
+            **files,
+        }.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
     return path
 
 
-@pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "spool/../../evil", "keys/vault.key"])
+@pytest.mark.parametrize(
+    "name", ["../../evil", "/etc/evil", "spool/../../evil", "keys/vault.key"]
+)
 def test_a_backup_cannot_write_elsewhere(tmp_path: Path, name: str) -> None:
     backup = _tar(tmp_path / "b.tar.gz", {name: b"x"}, {name: "00"})
     with pytest.raises(archive.BadBackupError, match="no place"):

@@ -20,7 +20,9 @@ def test_an_untouched_log_is_whole() -> None:
     assert audit.first_broken() is None
 
 
-@pytest.mark.parametrize("change", [{"actor": "user:9"}, {"detail": {"n": 7}}, {"target": ""}])
+@pytest.mark.parametrize(
+    "change", [{"actor": "user:9"}, {"detail": {"n": 7}}, {"target": ""}]
+)
 def test_a_changed_entry_is_found(change: dict[str, object]) -> None:
     entries = _fill(5)
     AuditEntry.objects.filter(pk=entries[2].pk).update(**change)
