@@ -78,7 +78,7 @@ class Inbox:
         return await self._tell(room_id, chunk, known)
 
     async def _since_invitation(self, room_id: str, room: Room) -> list[RoomEvent]:
-        """Return what lies between the invitation and the timeline, the invitation first."""
+        """Return what lies between invitation and timeline, the invitation first."""
         earlier: list[RoomEvent] = []
         async for page in self._pages(room_id, "b", room.timeline.prev_batch):
             earlier = [*reversed(synced.valid(page.chunk)), *earlier]
@@ -129,7 +129,7 @@ class Inbox:
             self._joined.pop(room_id, None)  # people may have come within the gap
 
     async def _audience(self, room_id: str) -> int:
-        """Return how many are in the room beside the account; the server only counts them."""
+        """Return how many are in the room beside the account; it asks for no names."""
         if room_id not in self._joined:
             self._joined[room_id] = await self._ask_joined(room_id)
         return max(0, self._joined[room_id] - 1)

@@ -28,7 +28,8 @@ class Login:
         """
         with proven_not_sent():
             if not self._secret.get("token"):
-                return await self._renew("")
+                await self._renew("")
+                return
             try:
                 told = await self.call("GET", "/v3/account/whoami")
             except base.Refused as error:

@@ -11,15 +11,16 @@ from menting.channels import base
 from menting.channels.matrix import inbox
 from menting.channels.matrix.inbox import Place
 from menting.channels.matrix.login import Login
+from menting.channels.matrix.synced import Synced
 from menting.channels.matrix.wall import Wall
 from menting.channels.matrix.wire import proven_not_sent, segment
 
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 30.0
-#: The server may answer late, but a poll that hangs longer than this is a lost connection.
+#: The server may answer late, but a poll that hangs longer is a lost connection.
 POLL_GRACE_SECONDS = 30.0
-#: An idle account's place is stored this often; an older one only makes the next sync longer.
+#: An idle account's place is stored this often; an older one makes the next sync longer.
 KEEP_PLACE_SECONDS = 600.0
 
 
@@ -85,7 +86,7 @@ class MatrixSession(base.Session):
             raise base.Uncertain("the server took it but named no event")
         return base.Receipt(told["event_id"], clock.now())
 
-    async def _poll(self, place: Place) -> inbox.Synced:
+    async def _poll(self, place: Place) -> Synced:
         waiting = set(place.invited) - self._answered
         wait = POLL_SECONDS if place.since else 0.0
         if waiting and self._takes_invitations:
@@ -95,7 +96,7 @@ class MatrixSession(base.Session):
         told = await self._login.call(
             "GET", "/v3/sync", query=query, seconds=wait + POLL_GRACE_SECONDS
         )
-        return inbox.shaped(told, inbox.Synced)
+        return inbox.shaped(told, Synced)
 
     async def _answer_invitations(self, place: Place) -> None:
         """Join where people invited the account; servers allow few joins a minute."""
@@ -118,7 +119,7 @@ class MatrixSession(base.Session):
 
 
 async def fetch_profile(login: Login, person: str) -> base.Profile:
-    """Return what the homeserver shows of a person; of one it does not know, only the id."""
+    """Return what the homeserver shows of a person: of a stranger only the id."""
     try:
         told = await login.call("GET", f"/v3/profile/{segment(person)}")
     except base.Refused:

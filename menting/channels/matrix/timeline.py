@@ -94,7 +94,7 @@ def _move(event: RoomEvent) -> Meaning:
 
 
 def _move_of_mine(event: RoomEvent) -> Meaning:
-    """Tell what another did to the account: invited it, or put it out, which is to leave it."""
+    """Tell what another did to the account: to put it out is to leave it."""
     if event.membership == "invite":
         return EventType.JOINED, event.sender
     if event.membership in ("leave", "ban") and event.before.get("membership") == "join":
@@ -103,7 +103,7 @@ def _move_of_mine(event: RoomEvent) -> Meaning:
 
 
 def _text(content: dict[str, Any]) -> str:
-    """Return what the person wrote: of an edit the new text, of an answer without the quote."""
+    """Return what was written: of an edit the new text, of an answer not the quote."""
     related = content.get("m.relates_to")
     related = related if isinstance(related, dict) else {}
     edited = content.get("m.new_content")
@@ -129,7 +129,7 @@ def _words(value: object) -> str:
 
 
 def _at(stamp: int) -> datetime:
-    """Return the time told by the sender's server, which may be wrong but not of the future."""
+    """Return the time that the sender's server told, but none in the future."""
     now = clock.now()
     try:
         return min(max(clock.from_millis(stamp), clock.from_millis(0)), now)

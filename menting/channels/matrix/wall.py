@@ -9,7 +9,7 @@ MODERATOR = 50
 
 
 class Wall:
-    """The room that an operator named as the account's wall, looked at before the first post."""
+    """The room named as the account's wall, looked at before the first post."""
 
     def __init__(self, login: Login, address: str) -> None:
         self._login, self._address = login, address
@@ -34,9 +34,7 @@ class Wall:
         if rules.get("join_rule") != "public":
             raise base.Refused("a wall must be a public room")
         if not (await self._moderates(state) or await self._made(state)):
-            raise base.Refused(
-                "the room is not the account's own: it neither made nor moderates it"
-            )
+            raise base.Refused("a wall must be a room that the account made or moderates")
         return str(told["room_id"])
 
     async def _moderates(self, state: str) -> bool:

@@ -20,7 +20,7 @@ MAX_REASON = 200
 
 #: The server has closed the account, for good or until its operator opens it again.
 CLOSED = frozenset({"M_USER_DEACTIVATED", "M_USER_LOCKED", "M_USER_SUSPENDED"})
-#: Refusals that say nothing against the message: the server is full, or wants its terms read.
+#: Refusals not of the message: the server is full, or wants its terms read.
 PASSING = frozenset({"M_RESOURCE_LIMIT_EXCEEDED", "M_CONSENT_NOT_GIVEN"})
 
 _ID = re.compile(r"[@!#$][^\s:,]*:[^\s,]+")
@@ -89,9 +89,8 @@ def _outcome(answer: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:
     if 200 <= answer.status < 300 and told is not None:
         return told
     if answer.status == 429:
-        raise base.Throttled(
-            "the server asks to wait", retry_after=_wait(answer, told or {})
-        )
+        wait = _wait(answer.headers.get("Retry-After"), (told or {}).get("retry_after_ms"))
+        raise base.Throttled("the server asks to wait", retry_after=wait)
     # 502 and 504 come from something between, which may have passed the request on.
     if answer.status < 300 or answer.status >= 500:
         raise base.Uncertain(f"status {answer.status} without a usable answer")
@@ -121,16 +120,12 @@ def _parse(raw: bytes) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
-def _wait(answer: aiohttp.ClientResponse, told: dict[str, Any]) -> float:
-    """Return seconds; `Retry-After` since Matrix 1.10, `retry_after_ms` before."""
-    for value, unit in (
-        (answer.headers.get("Retry-After"), 1),
-        (told.get("retry_after_ms"), 1000),
-    ):
-        with contextlib.suppress(TypeError, ValueError):
-            seconds = float(value) / unit  # type: ignore[arg-type]  # None is a TypeError
-            if 0 <= seconds < float("inf"):
-                return seconds
+def _wait(header: str | None, milliseconds: object) -> float:
+    """Return seconds; the header is of Matrix 1.10, the field of those before."""
+    with contextlib.suppress(TypeError, ValueError):
+        asked = float(header) if header else float(str(milliseconds)) / 1000
+        if 0 <= asked < float("inf"):
+            return asked
     return DEFAULT_WAIT_SECONDS
 
 
