@@ -1,4 +1,4 @@
-"""How a point in time is said on a page: by day while it is near, by date when it is far."""
+"""How a time is said on a page: by day while it is near, by date when it is far."""
 
 from datetime import date, datetime, timedelta
 
