@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         return init_settings, env_settings, toml
 
 
+def package_folder() -> Path:
+    """Return where the program's own templates, static files and words lie."""
+    return Path(__file__).resolve().parent.parent
+
+
 def data_folder() -> Path:
     """Return the data folder: `MENTING_DATA`, which `--data` sets, else `./menting-data`."""
     return Path(os.environ.get("MENTING_DATA", DEFAULT_FOLDER)).expanduser().resolve()

@@ -1,0 +1,1 @@
+"""The accounts that are one's own: roster, sealed secrets, wanted and actual state."""

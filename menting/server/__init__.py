@@ -1,0 +1,1 @@
+"""The program that runs: one process, its settings, its URLs and its health."""

@@ -1,0 +1,1 @@
+"""Spaces of one's own: public pages, posts, a guestbook and landing links."""

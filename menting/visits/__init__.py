@@ -1,0 +1,1 @@
+"""Visits: in by the door, kept for good, shown in milliseconds. Knows no Django."""

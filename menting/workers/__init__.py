@@ -1,0 +1,1 @@
+"""What goes on by itself: sessions, sending, rolling visits and chores."""
