@@ -16,7 +16,10 @@ def own_language_and_zone(
         user = request.user
         if not (user.is_authenticated and user.is_operator):
             return get_response(request)
-        with translation.override(user.language), timezone.override(ZoneInfo(user.time_zone)):
+        with (
+            translation.override(user.language),
+            timezone.override(ZoneInfo(user.time_zone)),
+        ):
             request.LANGUAGE_CODE = translation.get_language() or user.language
             response = get_response(request)
         response.headers["Content-Language"] = user.language
