@@ -28,7 +28,9 @@ class Account(models.Model):
     sealed = models.BinaryField(default=b"")
 
     wanted_online = models.BooleanField(default=False)
-    state = models.CharField(max_length=16, choices=AccountState, default=AccountState.OFFLINE)
+    state = models.CharField(
+        max_length=16, choices=AccountState, default=AccountState.OFFLINE
+    )
     reason = models.CharField(max_length=300, blank=True)
     since = models.DateTimeField()
     #: When a lost session is tried again; also what `signin` moves to now.

@@ -61,7 +61,11 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(filter(None, value.replace(",", " ").split())) if isinstance(value, str) else value
+        return (
+            tuple(filter(None, value.replace(",", " ").split()))
+            if isinstance(value, str)
+            else value
+        )
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -74,7 +78,11 @@ class Settings(BaseSettings):
     @classmethod
     def _url(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.path.strip("/")
+        ):
             raise ValueError("must be http(s)://HOST[:PORT] without a path")
         return value.rstrip("/")
 
@@ -107,7 +115,7 @@ def package_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Return the data folder: `MENTING_DATA`, which `--data` sets, else `./menting-data`."""
+    """Return the data folder: `MENTING_DATA` (`--data` sets it), else `./menting-data`."""
     return Path(os.environ.get("MENTING_DATA", DEFAULT_FOLDER)).expanduser().resolve()
 
 
@@ -127,6 +135,7 @@ def current() -> Settings:
 
 def _explain(error: ValidationError) -> str:
     lines = [
-        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+        for item in error.errors()
     ]
     return f"settings ({data_folder() / FILE_NAME} or MENTING_*): " + "; ".join(lines)

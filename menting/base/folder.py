@@ -55,7 +55,13 @@ class Folder:
 
     def prepare(self) -> None:
         """Make the folder and its parts, readable by its owner alone."""
-        for part in (self.root, self.root / "keys", self.spool, self.backups, self.rejected):
+        for part in (
+            self.root,
+            self.root / "keys",
+            self.spool,
+            self.backups,
+            self.rejected,
+        ):
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 

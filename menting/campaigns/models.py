@@ -32,7 +32,9 @@ class Campaign(models.Model):
     accounts = models.ManyToManyField(Account, related_name="campaigns")
     walls = models.ManyToManyField(Account, related_name="wall_campaigns")
     invitations = models.ManyToManyField(Invitation, related_name="campaigns")
-    state = models.CharField(max_length=12, choices=CampaignState, default=CampaignState.DRAFT)
+    state = models.CharField(
+        max_length=12, choices=CampaignState, default=CampaignState.DRAFT
+    )
     reason = models.CharField(max_length=300, blank=True)
     #: Counts up when a campaign is sent again; part of every uniqueness.
     occurrence = models.PositiveIntegerField(default=1)
@@ -92,7 +94,8 @@ class Delivery(models.Model):
                 fields=["campaign", "occurrence", "contact"], name="delivery_once_a_person"
             ),
             models.UniqueConstraint(
-                fields=["campaign", "occurrence", "identity"], name="delivery_once_an_endpoint"
+                fields=["campaign", "occurrence", "identity"],
+                name="delivery_once_an_endpoint",
             ),
         ]
         indexes = [
@@ -116,7 +119,9 @@ class Delivery(models.Model):
 class Posting(models.Model):
     """One text on one wall of one's own, or in one guestbook whose owner invited it."""
 
-    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="postings")
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, related_name="postings"
+    )
     occurrence = models.PositiveIntegerField(default=1)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="postings")
     #: Null: the account's own wall.

@@ -34,7 +34,9 @@ class EventType(StrEnum):
     """What a platform tells of a person."""
 
     MESSAGE = "message"  # wrote text
-    UNREADABLE = "unreadable"  # wrote something this channel cannot show (encrypted, a file)
+    UNREADABLE = (
+        "unreadable"  # wrote something this channel cannot show (encrypted, a file)
+    )
     JOINED = "joined"  # opened a conversation or followed; never consent
     LEFT = "left"  # left, blocked or unfriended: withdraws
     PROFILE = "profile"  # changed name or picture
@@ -42,7 +44,7 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account as a channel sees it; `secret` is plain and lives no longer than a session."""
+    """An account as a channel sees it; `secret` is plain, for one session only."""
 
     id: int
     handle: str
@@ -53,7 +55,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Where a message goes: `id` is the conversation's or wall's address on the platform."""
+    """Where a message goes; `id` is the platform's address of the conversation or wall."""
 
     id: str
     kind: Literal["user", "room", "wall"] = "room"
@@ -78,13 +80,13 @@ class Event:
     sender: Profile
     at: datetime
     text: str = ""
-    #: How many people the conversation has beside the account, where known: 1 is a dialogue.
+    #: How many people are there beside the account, where known; 1 is a dialogue.
     audience: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A text to send; `key` is the same at every retry, so that a platform can recognise it."""
+    """A text to send; `key` stays the same at every retry, for platforms that know keys."""
 
     key: str
     text: str
@@ -99,7 +101,7 @@ class Receipt:
 
 
 class ChannelError(Exception):
-    """Root of the tree: Throttled, Refused, Uncertain, Unreachable, AuthFailed, Unsupported."""
+    """Root of Throttled, Refused, Uncertain, Unreachable, AuthFailed and Unsupported."""
 
 
 class Throttled(ChannelError):  # noqa: N818
@@ -135,7 +137,7 @@ class AuthFailed(ChannelError):  # noqa: N818
 
 
 class Unsupported(ChannelError):  # noqa: N818
-    """This account cannot do that on this platform."""
+    """The platform does not offer that to this account."""
 
 
 #: Hands over a batch of events with the resume token that follows it. Returns only after
@@ -159,10 +161,10 @@ class Session(Protocol):
         """Return what the platform shows of a person who came."""
 
     async def send(self, to: Peer, message: Outgoing) -> Receipt:
-        """Send a text. Raises a ChannelError; on Uncertain the same key may be asked again."""
+        """Send a text. Raises a ChannelError; after Uncertain, ask again by key only."""
 
     async def post(self, wall: Peer, message: Outgoing) -> Receipt:
-        """Publish on a wall of the account's own. Raises Unsupported where there is none."""
+        """Publish on the account's own wall. Raises Unsupported where there is none."""
 
     async def close(self) -> None:
         """Let go of the connection; the sign-in itself stays valid for the next start."""

@@ -1,4 +1,4 @@
-"""Contacts and their identities, conversations, messages, replies and the consent ledger."""
+"""Contacts, identities, conversations, messages, replies and the consent ledger."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,7 +7,7 @@ from menting.accounts.models import Account
 
 
 class Contact(models.Model):
-    """A person who came. Names and addresses lie in `Fact` and `Identity` with their source."""
+    """A person who came; `Fact` and `Identity` say from where each value is known."""
 
     name = models.CharField(max_length=255, blank=True)
     #: BCP 47, as the person wrote or the platform said; empty: the house's.
@@ -23,7 +23,7 @@ class Contact(models.Model):
 
 
 class Fact(models.Model):
-    """One value that is known of a person, with its source and time; the newest one counts."""
+    """One value known of a person, with source and time; the newest one counts."""
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="facts")
     field = models.CharField(max_length=40)
@@ -34,7 +34,9 @@ class Fact(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["contact", "field", "source"], name="fact_once"),
+            models.UniqueConstraint(
+                fields=["contact", "field", "source"], name="fact_once"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -44,7 +46,9 @@ class Fact(models.Model):
 class Identity(models.Model):
     """A person's address on a channel."""
 
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="identities")
+    contact = models.ForeignKey(
+        Contact, on_delete=models.CASCADE, related_name="identities"
+    )
     channel = models.CharField(max_length=16)
     #: Where the address is valid: empty for all of the channel, else an account or group.
     scope = models.CharField(max_length=255, blank=True)
@@ -66,7 +70,9 @@ class Identity(models.Model):
 class Conversation(models.Model):
     """What an account and a person say to one another in one place of the platform."""
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="conversations")
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="conversations"
+    )
     identity = models.ForeignKey(
         Identity, on_delete=models.CASCADE, related_name="conversations"
     )
@@ -117,7 +123,9 @@ class Message(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "event_id"], name="message_once"),
         ]
-        indexes = [models.Index(fields=["conversation", "-at", "-id"], name="message_latest")]
+        indexes = [
+            models.Index(fields=["conversation", "-at", "-id"], name="message_latest")
+        ]
 
     def __str__(self) -> str:
         return f"message {self.pk}"
@@ -147,7 +155,6 @@ class Reply(models.Model):
     state = models.CharField(max_length=12, choices=SendState, default=SendState.READY)
     reason = models.CharField(max_length=300, blank=True)
     due = models.DateTimeField()
-    key = models.CharField(max_length=36, unique=True, null=True)
     attempts = models.PositiveIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
     lease_by = models.CharField(max_length=80, default="", blank=True)
@@ -230,12 +237,15 @@ class Consent(models.Model):
                 name="no_grant_without_evidence",
             ),
             models.CheckConstraint(
-                condition=~models.Q(act="granted", purpose="*"), name="no_grant_of_everything"
+                condition=~models.Q(act="granted", purpose="*"),
+                name="no_grant_of_everything",
             ),
         ]
         indexes = [
             models.Index(fields=["contact", "account", "id"], name="consent_of"),
-            models.Index(fields=["account", "purpose", "act", "contact"], name="consent_for"),
+            models.Index(
+                fields=["account", "purpose", "act", "contact"], name="consent_for"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ _folder = Folder(_menting.data)
 
 
 def _django_key() -> str:
-    """Return the key of signed cookies and links; tools that need no folder get a passing one."""
+    """Return the key of cookies and links; tools without a folder get a passing one."""
     if not (_folder.root / "keys").exists():
         return secrets.token_hex(32)
     return crypto.derive(_folder.key("house"), "django").hex()
@@ -92,7 +92,10 @@ DATABASES = {
 
 # One store for all processes: limits on signing in must not be one bucket a process.
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+    }
 }
 
 # Hosts, origins and cookies follow the one public address.

@@ -14,7 +14,9 @@ SLUG = r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
 class Space(models.Model):
     """A public place under the owner's own name."""
 
-    slug = models.CharField(max_length=40, unique=True, validators=[RegexValidator(f"^{SLUG}$")])
+    slug = models.CharField(
+        max_length=40, unique=True, validators=[RegexValidator(f"^{SLUG}$")]
+    )
     name = models.CharField(_("name"), max_length=120)
     about = models.CharField(_("about"), max_length=500, blank=True)
     language = models.CharField(_("language"), max_length=16, default="zh-hans")
@@ -86,7 +88,8 @@ class GuestbookEntry(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(account__isnull=True) | models.Q(invitation__isnull=False),
+                condition=models.Q(account__isnull=True)
+                | models.Q(invitation__isnull=False),
                 name="no_own_entry_without_invitation",
             ),
         ]

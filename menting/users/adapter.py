@@ -9,7 +9,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     """Visitors may sign up where mail can reach them; operators come by a link only."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Say whether strangers may sign up: only where a code by mail proves the address."""
+        """Say whether strangers may sign up: where a code by mail proves the address."""
         return bool(settings.ACCOUNT_LOGIN_BY_CODE_ENABLED)
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:

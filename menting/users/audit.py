@@ -12,15 +12,23 @@ _START = bytes(32)
 
 
 def record(
-    actor: Actor, act: str, *, target: str = "", detail: Mapping[str, int | str] | None = None
+    actor: Actor,
+    act: str,
+    *,
+    target: str = "",
+    detail: Mapping[str, int | str] | None = None,
 ) -> AuditEntry:
-    """Add an entry within the caller's transaction, so that act and entry stand or fall together.
+    """Add an entry in the caller's transaction: act and entry stand or fall together.
 
     `detail` takes ids and counts, never a name, an address or a text.
     """
     with transaction.atomic():
         entry = AuditEntry(
-            at=clock.now(), actor=str(actor), act=act, target=target, detail=dict(detail or {})
+            at=clock.now(),
+            actor=str(actor),
+            act=act,
+            target=target,
+            detail=dict(detail or {}),
         )
         last = AuditEntry.objects.order_by("-pk").values_list("hash", flat=True).first()
         entry.hash = crypto.link_hash(bytes(last) if last else _START, _body(entry))

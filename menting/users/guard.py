@@ -48,7 +48,7 @@ class NotAllowedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whoever acts: an operator, the holder of the data folder at a shell, or the program."""
+    """Whoever acts: an operator, the folder's holder at a shell, or the program."""
 
     kind: Literal["user", "cli", "system"]
     name: str

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.db import transaction
 
+from menting.base import clock
 from menting.users import audit, guard
 from menting.users.guard import Actor
 from menting.users.models import House
@@ -58,3 +59,22 @@ def fill(
     house.save(update_fields=["legal_name", "contact", "language", "time_zone"])
     audit.record(actor, "house.change", target="house")
     return house
+
+
+@transaction.atomic
+def hold() -> None:
+    """Let nothing go out until the owner says go on: the state is older than what left."""
+    house = get()
+    house.held_since = clock.now()
+    house.save(update_fields=["held_since"])
+    audit.record(guard.SYSTEM, "house.held", target="house")
+
+
+@transaction.atomic
+def go_on(actor: Actor) -> None:
+    """End the hold after a restore; each paused campaign still waits for its own start."""
+    guard.check(actor, "house.go_on")
+    house = get()
+    house.held_since = None
+    house.save(update_fields=["held_since"])
+    audit.record(actor, "house.go_on", target="house")

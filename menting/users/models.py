@@ -40,10 +40,14 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     email = models.EmailField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
-    role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.NONE, blank=True)
+    role = models.CharField(
+        _("role"), max_length=16, choices=Role, default=Role.NONE, blank=True
+    )
     language = models.CharField(_("language"), max_length=16, default="zh-hans")
     time_zone = models.CharField(_("time zone"), max_length=64, default="Asia/Shanghai")
-    theme = models.CharField(_("look"), max_length=8, choices=Theme, default=Theme.SYSTEM, blank=True)
+    theme = models.CharField(
+        _("look"), max_length=8, choices=Theme, default=Theme.SYSTEM, blank=True
+    )
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(auto_now_add=True)
 

@@ -4,40 +4,71 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(max_length=16)),
-                ('handle', models.CharField(max_length=255)),
-                ('name', models.CharField(blank=True, max_length=120)),
-                ('options', models.JSONField(default=dict)),
-                ('sealed', models.BinaryField(default=b'')),
-                ('wanted_online', models.BooleanField(default=False)),
-                ('state', models.CharField(choices=[('offline', 'Offline'), ('connecting', 'Connecting'), ('online', 'Online'), ('backoff', 'Waiting to retry'), ('needs_auth', 'Needs sign-in'), ('banned', 'Banned by platform')], default='offline', max_length=16)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('since', models.DateTimeField()),
-                ('retry_at', models.DateTimeField(null=True)),
-                ('failures', models.PositiveIntegerField(default=0)),
-                ('resume', models.BinaryField(default=b'')),
-                ('lease_by', models.CharField(blank=True, default='', max_length=80)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('tat', models.BigIntegerField(default=0)),
-                ('interval', models.BigIntegerField(default=0)),
-                ('burst', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('removed_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("channel", models.CharField(max_length=16)),
+                ("handle", models.CharField(max_length=255)),
+                ("name", models.CharField(blank=True, max_length=120)),
+                ("options", models.JSONField(default=dict)),
+                ("sealed", models.BinaryField(default=b"")),
+                ("wanted_online", models.BooleanField(default=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("offline", "Offline"),
+                            ("connecting", "Connecting"),
+                            ("online", "Online"),
+                            ("backoff", "Waiting to retry"),
+                            ("needs_auth", "Needs sign-in"),
+                            ("banned", "Banned by platform"),
+                        ],
+                        default="offline",
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("since", models.DateTimeField()),
+                ("retry_at", models.DateTimeField(null=True)),
+                ("failures", models.PositiveIntegerField(default=0)),
+                ("resume", models.BinaryField(default=b"")),
+                ("lease_by", models.CharField(blank=True, default="", max_length=80)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("tat", models.BigIntegerField(default=0)),
+                ("interval", models.BigIntegerField(default=0)),
+                ("burst", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("removed_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('removed_at', None), ('wanted_online', True)), fields=['lease_until'], name='account_wanted'), models.Index(fields=['state', 'channel'], name='account_state')],
-                'constraints': [models.UniqueConstraint(fields=('channel', 'handle'), name='account_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("removed_at", None), ("wanted_online", True)),
+                        fields=["lease_until"],
+                        name="account_wanted",
+                    ),
+                    models.Index(fields=["state", "channel"], name="account_state"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("channel", "handle"), name="account_once"
+                    )
+                ],
             },
         ),
     ]

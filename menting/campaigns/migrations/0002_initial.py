@@ -6,108 +6,168 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('campaigns', '0001_initial'),
-        ('people', '0001_initial'),
-        ('spaces', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("campaigns", "0001_initial"),
+        ("people", "0001_initial"),
+        ("spaces", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='campaign',
-            name='approved_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL),
+            model_name="campaign",
+            name="approved_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='campaign',
-            name='invitations',
-            field=models.ManyToManyField(related_name='campaigns', to='spaces.invitation'),
+            model_name="campaign",
+            name="invitations",
+            field=models.ManyToManyField(related_name="campaigns", to="spaces.invitation"),
         ),
         migrations.AddField(
-            model_name='campaign',
-            name='walls',
-            field=models.ManyToManyField(related_name='wall_campaigns', to='accounts.account'),
+            model_name="campaign",
+            name="walls",
+            field=models.ManyToManyField(
+                related_name="wall_campaigns", to="accounts.account"
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='account',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='accounts.account'),
+            model_name="delivery",
+            name="account",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                to="accounts.account",
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='campaign',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='campaigns.campaign'),
+            model_name="delivery",
+            name="campaign",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="deliveries",
+                to="campaigns.campaign",
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='consent',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='people.consent'),
+            model_name="delivery",
+            name="consent",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                to="people.consent",
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='contact',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='people.contact'),
+            model_name="delivery",
+            name="contact",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, to="people.contact"
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='conversation',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='people.conversation'),
+            model_name="delivery",
+            name="conversation",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                to="people.conversation",
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='identity',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='people.identity'),
+            model_name="delivery",
+            name="identity",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                to="people.identity",
+            ),
         ),
         migrations.AddField(
-            model_name='posting',
-            name='account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='accounts.account'),
+            model_name="posting",
+            name="account",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="postings",
+                to="accounts.account",
+            ),
         ),
         migrations.AddField(
-            model_name='posting',
-            name='campaign',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='campaigns.campaign'),
+            model_name="posting",
+            name="campaign",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="postings",
+                to="campaigns.campaign",
+            ),
         ),
         migrations.AddField(
-            model_name='posting',
-            name='invitation',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='spaces.invitation'),
+            model_name="posting",
+            name="invitation",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                to="spaces.invitation",
+            ),
         ),
         migrations.AddIndex(
-            model_name='campaign',
-            index=models.Index(fields=['state', '-id'], name='campaign_state'),
+            model_name="campaign",
+            index=models.Index(fields=["state", "-id"], name="campaign_state"),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('state', 'ready')), fields=['account', 'due', 'id'], name='delivery_ready'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("state", "ready")),
+                fields=["account", "due", "id"],
+                name="delivery_ready",
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('state__in', ['claimed', 'dispatching'])), fields=['lease_until'], name='delivery_leased'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("state__in", ["claimed", "dispatching"])),
+                fields=["lease_until"],
+                name="delivery_leased",
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(fields=['campaign', 'state'], name='delivery_state'),
+            model_name="delivery",
+            index=models.Index(fields=["campaign", "state"], name="delivery_state"),
         ),
         migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('campaign', 'occurrence', 'contact'), name='delivery_once_a_person'),
+            model_name="delivery",
+            constraint=models.UniqueConstraint(
+                fields=("campaign", "occurrence", "contact"), name="delivery_once_a_person"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('campaign', 'occurrence', 'identity'), name='delivery_once_an_endpoint'),
+            model_name="delivery",
+            constraint=models.UniqueConstraint(
+                fields=("campaign", "occurrence", "identity"),
+                name="delivery_once_an_endpoint",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='posting',
-            constraint=models.UniqueConstraint(condition=models.Q(('invitation', None)), fields=('campaign', 'occurrence', 'account'), name='posting_once_a_wall'),
+            model_name="posting",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("invitation", None)),
+                fields=("campaign", "occurrence", "account"),
+                name="posting_once_a_wall",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='posting',
-            constraint=models.UniqueConstraint(fields=('campaign', 'occurrence', 'account', 'invitation'), name='posting_once_a_guestbook'),
+            model_name="posting",
+            constraint=models.UniqueConstraint(
+                fields=("campaign", "occurrence", "account", "invitation"),
+                name="posting_once_a_guestbook",
+            ),
         ),
     ]

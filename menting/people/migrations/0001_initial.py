@@ -5,182 +5,406 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Suppression',
+            name="Suppression",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('endpoint', models.BinaryField(max_length=32, unique=True)),
-                ('channel', models.CharField(max_length=16)),
-                ('reason', models.CharField(max_length=40)),
-                ('at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("endpoint", models.BinaryField(max_length=32, unique=True)),
+                ("channel", models.CharField(max_length=16)),
+                ("reason", models.CharField(max_length=40)),
+                ("at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(blank=True, max_length=255)),
-                ('language', models.CharField(blank=True, max_length=16)),
-                ('created_at', models.DateTimeField()),
-                ('last_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=255)),
+                ("language", models.CharField(blank=True, max_length=16)),
+                ("created_at", models.DateTimeField()),
+                ("last_at", models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(fields=['-last_at', '-id'], name='contact_latest')],
+                "indexes": [
+                    models.Index(fields=["-last_at", "-id"], name="contact_latest")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Identity',
+            name="Identity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(max_length=16)),
-                ('scope', models.CharField(blank=True, max_length=255)),
-                ('external_id', models.CharField(max_length=255)),
-                ('name', models.CharField(blank=True, max_length=255)),
-                ('created_at', models.DateTimeField()),
-                ('contact', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identities', to='people.contact')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("channel", models.CharField(max_length=16)),
+                ("scope", models.CharField(blank=True, max_length=255)),
+                ("external_id", models.CharField(max_length=255)),
+                ("name", models.CharField(blank=True, max_length=255)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="identities",
+                        to="people.contact",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('external_id', models.CharField(max_length=255)),
-                ('audience', models.PositiveIntegerField(default=1)),
-                ('is_encrypted', models.BooleanField(default=False)),
-                ('is_closed', models.BooleanField(default=False)),
-                ('unread', models.PositiveIntegerField(default=0)),
-                ('noticed_at', models.DateTimeField(null=True)),
-                ('last_at', models.DateTimeField()),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='conversations', to='accounts.account')),
-                ('identity', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='people.identity')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("external_id", models.CharField(max_length=255)),
+                ("audience", models.PositiveIntegerField(default=1)),
+                ("is_encrypted", models.BooleanField(default=False)),
+                ("is_closed", models.BooleanField(default=False)),
+                ("unread", models.PositiveIntegerField(default=0)),
+                ("noticed_at", models.DateTimeField(null=True)),
+                ("last_at", models.DateTimeField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="conversations",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "identity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="conversations",
+                        to="people.identity",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('direction', models.CharField(choices=[('in', 'Received'), ('out', 'Sent')], max_length=3)),
-                ('event_id', models.CharField(max_length=255)),
-                ('text', models.TextField(blank=True)),
-                ('is_unreadable', models.BooleanField(default=False)),
-                ('at', models.DateTimeField()),
-                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='accounts.account')),
-                ('conversation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='people.conversation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[("in", "Received"), ("out", "Sent")], max_length=3
+                    ),
+                ),
+                ("event_id", models.CharField(max_length=255)),
+                ("text", models.TextField(blank=True)),
+                ("is_unreadable", models.BooleanField(default=False)),
+                ("at", models.DateTimeField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="people.conversation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Reply',
+            name="Reply",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('is_automatic', models.BooleanField()),
-                ('text', models.TextField()),
-                ('is_notice', models.BooleanField(default=False)),
-                ('state', models.CharField(choices=[('planned', 'Planned'), ('ready', 'Ready'), ('claimed', 'Claimed'), ('dispatching', 'Sending'), ('accepted', 'Accepted'), ('rejected', 'Rejected'), ('unknown', 'Unknown'), ('skipped', 'Skipped')], default='ready', max_length=12)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('due', models.DateTimeField()),
-                ('key', models.CharField(max_length=36, null=True, unique=True)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('fence', models.PositiveIntegerField(default=0)),
-                ('lease_by', models.CharField(blank=True, default='', max_length=80)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('provider_id', models.CharField(blank=True, max_length=255)),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('message', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='replies', to='people.message')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("is_automatic", models.BooleanField()),
+                ("text", models.TextField()),
+                ("is_notice", models.BooleanField(default=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("planned", "Planned"),
+                            ("ready", "Ready"),
+                            ("claimed", "Claimed"),
+                            ("dispatching", "Sending"),
+                            ("accepted", "Accepted"),
+                            ("rejected", "Rejected"),
+                            ("unknown", "Unknown"),
+                            ("skipped", "Skipped"),
+                        ],
+                        default="ready",
+                        max_length=12,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("due", models.DateTimeField()),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("fence", models.PositiveIntegerField(default=0)),
+                ("lease_by", models.CharField(blank=True, default="", max_length=80)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("provider_id", models.CharField(blank=True, max_length=255)),
+                ("settled_at", models.DateTimeField(null=True)),
+                (
+                    "message",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="replies",
+                        to="people.message",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Wording',
+            name="Wording",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('purpose', models.CharField(max_length=40)),
-                ('language', models.CharField(max_length=16)),
-                ('version', models.PositiveIntegerField()),
-                ('text', models.TextField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("purpose", models.CharField(max_length=40)),
+                ("language", models.CharField(max_length=16)),
+                ("version", models.PositiveIntegerField()),
+                ("text", models.TextField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('purpose', 'language', 'version'), name='wording_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("purpose", "language", "version"), name="wording_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Consent',
+            name="Consent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(max_length=16)),
-                ('purpose', models.CharField(max_length=40)),
-                ('act', models.CharField(choices=[('granted', 'Agreed'), ('withdrawn', 'Opted out'), ('signal', 'Platform signal')], max_length=12)),
-                ('at', models.DateTimeField()),
-                ('hash', models.BinaryField(max_length=32)),
-                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='accounts.account')),
-                ('contact', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to='people.contact')),
-                ('identity', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='people.identity')),
-                ('message', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='people.message')),
-                ('wording', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='people.wording')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("channel", models.CharField(max_length=16)),
+                ("purpose", models.CharField(max_length=40)),
+                (
+                    "act",
+                    models.CharField(
+                        choices=[
+                            ("granted", "Agreed"),
+                            ("withdrawn", "Opted out"),
+                            ("signal", "Platform signal"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("hash", models.BinaryField(max_length=32)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="consents",
+                        to="people.contact",
+                    ),
+                ),
+                (
+                    "identity",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="people.identity",
+                    ),
+                ),
+                (
+                    "message",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="people.message",
+                    ),
+                ),
+                (
+                    "wording",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="people.wording",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Fact',
+            name="Fact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('field', models.CharField(max_length=40)),
-                ('value', models.CharField(max_length=1000)),
-                ('source', models.CharField(max_length=80)),
-                ('at', models.DateTimeField()),
-                ('contact', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='facts', to='people.contact')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("field", models.CharField(max_length=40)),
+                ("value", models.CharField(max_length=1000)),
+                ("source", models.CharField(max_length=80)),
+                ("at", models.DateTimeField()),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="facts",
+                        to="people.contact",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('contact', 'field', 'source'), name='fact_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("contact", "field", "source"), name="fact_once"
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='identity',
-            constraint=models.UniqueConstraint(fields=('channel', 'scope', 'external_id'), name='identity_once'),
+            model_name="identity",
+            constraint=models.UniqueConstraint(
+                fields=("channel", "scope", "external_id"), name="identity_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['-last_at', '-id'], name='conversation_latest'),
+            model_name="conversation",
+            index=models.Index(fields=["-last_at", "-id"], name="conversation_latest"),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(fields=('account', 'external_id', 'identity'), name='conversation_once'),
+            model_name="conversation",
+            constraint=models.UniqueConstraint(
+                fields=("account", "external_id", "identity"), name="conversation_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['conversation', '-at', '-id'], name='message_latest'),
+            model_name="message",
+            index=models.Index(
+                fields=["conversation", "-at", "-id"], name="message_latest"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('account', 'event_id'), name='message_once'),
+            model_name="message",
+            constraint=models.UniqueConstraint(
+                fields=("account", "event_id"), name="message_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='reply',
-            index=models.Index(condition=models.Q(('state__in', ['ready', 'claimed', 'dispatching'])), fields=['due'], name='reply_open'),
+            model_name="reply",
+            index=models.Index(
+                condition=models.Q(("state__in", ["ready", "claimed", "dispatching"])),
+                fields=["due"],
+                name="reply_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reply',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_automatic', True)), fields=('message',), name='one_automatic_reply'),
+            model_name="reply",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_automatic", True)),
+                fields=("message",),
+                name="one_automatic_reply",
+            ),
         ),
         migrations.AddIndex(
-            model_name='consent',
-            index=models.Index(fields=['contact', 'account', 'id'], name='consent_of'),
+            model_name="consent",
+            index=models.Index(fields=["contact", "account", "id"], name="consent_of"),
         ),
         migrations.AddIndex(
-            model_name='consent',
-            index=models.Index(fields=['account', 'purpose', 'act', 'contact'], name='consent_for'),
+            model_name="consent",
+            index=models.Index(
+                fields=["account", "purpose", "act", "contact"], name="consent_for"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='consent',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('act', 'granted'), _negated=True), models.Q(('message__isnull', False), ('wording__isnull', False)), _connector='OR'), name='no_grant_without_evidence'),
+            model_name="consent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("act", "granted"), _negated=True),
+                    models.Q(("message__isnull", False), ("wording__isnull", False)),
+                    _connector="OR",
+                ),
+                name="no_grant_without_evidence",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='consent',
-            constraint=models.CheckConstraint(condition=models.Q(('act', 'granted'), ('purpose', '*'), _negated=True), name='no_grant_of_everything'),
+            model_name="consent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("act", "granted"), ("purpose", "*"), _negated=True),
+                name="no_grant_of_everything",
+            ),
         ),
     ]

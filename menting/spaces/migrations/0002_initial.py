@@ -6,73 +6,115 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('spaces', '0001_initial'),
+        ("spaces", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='invitation',
-            name='issued_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL),
+            model_name="invitation",
+            name="issued_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='guestbookentry',
-            name='invitation',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='spaces.invitation'),
+            model_name="guestbookentry",
+            name="invitation",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                to="spaces.invitation",
+            ),
         ),
         migrations.AddField(
-            model_name='post',
-            name='space',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='posts', to='spaces.space'),
+            model_name="post",
+            name="space",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="posts",
+                to="spaces.space",
+            ),
         ),
         migrations.AddField(
-            model_name='link',
-            name='space',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='spaces.space'),
+            model_name="link",
+            name="space",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="links",
+                to="spaces.space",
+            ),
         ),
         migrations.AddField(
-            model_name='invitation',
-            name='space',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='spaces.space'),
+            model_name="invitation",
+            name="space",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="invitations",
+                to="spaces.space",
+            ),
         ),
         migrations.AddField(
-            model_name='guestbookentry',
-            name='space',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='spaces.space'),
+            model_name="guestbookentry",
+            name="space",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="entries",
+                to="spaces.space",
+            ),
         ),
         migrations.AddField(
-            model_name='visitor',
-            name='space',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='visitors', to='spaces.space'),
+            model_name="visitor",
+            name="space",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="visitors",
+                to="spaces.space",
+            ),
         ),
         migrations.AddField(
-            model_name='visitor',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='visitors', to=settings.AUTH_USER_MODEL),
+            model_name="visitor",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="visitors",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddIndex(
-            model_name='post',
-            index=models.Index(fields=['space', '-published_at'], name='post_latest'),
+            model_name="post",
+            index=models.Index(fields=["space", "-published_at"], name="post_latest"),
         ),
         migrations.AddConstraint(
-            model_name='post',
-            constraint=models.UniqueConstraint(fields=('space', 'slug'), name='post_once'),
+            model_name="post",
+            constraint=models.UniqueConstraint(fields=("space", "slug"), name="post_once"),
         ),
         migrations.AddIndex(
-            model_name='guestbookentry',
-            index=models.Index(fields=['space', 'state', '-at'], name='entry_latest'),
+            model_name="guestbookentry",
+            index=models.Index(fields=["space", "state", "-at"], name="entry_latest"),
         ),
         migrations.AddConstraint(
-            model_name='guestbookentry',
-            constraint=models.CheckConstraint(condition=models.Q(('account__isnull', True), ('invitation__isnull', False), _connector='OR'), name='no_own_entry_without_invitation'),
+            model_name="guestbookentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("account__isnull", True),
+                    ("invitation__isnull", False),
+                    _connector="OR",
+                ),
+                name="no_own_entry_without_invitation",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='visitor',
-            constraint=models.UniqueConstraint(condition=models.Q(('withdrawn_at', None)), fields=('space', 'user'), name='visitor_once'),
+            model_name="visitor",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("withdrawn_at", None)),
+                fields=("space", "user"),
+                name="visitor_once",
+            ),
         ),
     ]

@@ -1,0 +1,77 @@
+# Everything sets itself up: `make demo`, `make test` and `make run` work in a fresh clone
+# on a machine that has Python 3.11 or newer, pip, git and make.
+
+export UV_PYTHON_DOWNLOADS = never
+export UV_PROJECT_ENVIRONMENT = .venv
+export MENTING_SYNAPSE ?= $(CURDIR)/.synapse/bin/python
+
+UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/bin/uv)
+RUN := .venv/bin
+ARGS ?=
+
+.PHONY: help demo test run check lint types layers messages bench bench-large screens clean
+
+help: ## Say what each target does
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: .venv/ready .synapse/ready words ## The whole main job on a real homeserver (ARGS="--exit --json")
+	@$(RUN)/menting demo $(ARGS)
+
+test: .venv/ready .synapse/ready words .tools/system ## Every test
+	$(RUN)/pytest $(ARGS)
+
+run: .venv/ready words ## Start the program: http://localhost:8080
+	@$(RUN)/menting run $(ARGS)
+
+check: lint types layers test ## Lint, types, layers and tests
+
+lint: .venv/ready
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/djlint --check --quiet menting/templates
+	$(RUN)/djlint --lint --quiet menting/templates
+
+types: .venv/ready
+	$(RUN)/mypy menting tests bench tools
+
+layers: .venv/ready
+	$(RUN)/lint-imports
+
+bench: .venv/ready .synapse/ready words .tools/system ## The table of figures, also into docs/performance.md
+	$(RUN)/python -m bench $(ARGS)
+
+bench-large: .venv/ready .synapse/ready words .tools/system ## The same at 20 million visits
+	$(RUN)/python -m bench --large $(ARGS)
+
+screens: .venv/ready words .tools/system ## Screenshots of every page into docs/screens/
+	$(RUN)/python tools/screens.py
+
+messages: .venv/ready .tools/system ## Collect the texts for translation
+	cd menting && ../$(RUN)/django-admin makemessages --settings menting.server.settings -l zh_Hans --no-location --no-wrap
+
+# --- What the targets above need -----------------------------------------------------------
+
+.PHONY: words
+words: .venv/ready
+	@$(RUN)/python tools/words.py
+
+.venv/ready: pyproject.toml uv.lock | uv
+	@$(UV) sync --quiet --frozen
+	@touch $@
+
+.synapse/ready: tools/synapse.txt | uv
+	@echo "Setting up a Matrix homeserver in .synapse (once, about 250 MB)"
+	@$(UV) venv --quiet --clear .synapse
+	@VIRTUAL_ENV=.synapse $(UV) pip install --quiet -r tools/synapse.txt
+	@touch $@
+
+.PHONY: uv
+uv:
+	@command -v $(UV) >/dev/null || python3 -m pip install --quiet --disable-pip-version-check --target .tools 'uv>=0.9'
+
+.tools/system: tools/system.sh
+	@sh tools/system.sh
+	@mkdir -p .tools && touch $@
+
+clean: ## Remove what was set up here
+	rm -rf .venv .synapse .tools

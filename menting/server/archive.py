@@ -1,0 +1,155 @@
+"""Backups: a tar of the state, the visits and the spool with checksums, and back again.
+
+The vault's key is left out, so that a stolen backup opens no account. The spool is copied
+before the visit store: what the roller moves meanwhile is then in both, and the store's
+watermark makes it count once; the other order could lose it.
+"""
+
+import hashlib
+import io
+import json
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from menting import __version__
+from menting.base import clock
+from menting.base.folder import Folder, Lock
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+#: What a backup may hold; anything else in the tar is refused.
+PARTS = frozenset({"state.db", "visits.db", "menting.toml", "keys/house.key"})
+
+
+class BadBackupError(Exception):
+    """The file is no whole backup of this program, or has no place to go."""
+
+
+def write(folder: Folder, target: Path) -> dict[str, Any]:
+    """Write a backup of a folder, also of one in use; return its manifest."""
+    with tempfile.TemporaryDirectory(dir=folder.root, prefix="backup-") as workshop:
+        parts = _collect(folder, Path(workshop))
+        manifest = {
+            "format": FORMAT,
+            "program": __version__,
+            "made_at": clock.now().isoformat(),
+            "files": {name: _digest(path) for name, path in sorted(parts.items())},
+        }
+        unfinished = target.with_name(target.name + ".part")
+        with tarfile.open(unfinished, "w:gz", compresslevel=1) as tar:
+            _add_bytes(tar, MANIFEST, json.dumps(manifest, indent=1).encode())
+            for name, path in sorted(parts.items()):
+                tar.add(path, arcname=name, recursive=False)
+        unfinished.chmod(0o600)
+        unfinished.replace(target)
+    return manifest
+
+
+def restore(folder: Folder, source: Path) -> dict[str, Any]:
+    """Put a backup into a folder without a state; return its manifest.
+
+    Every checksum is compared before anything is put in its place. Raises BadBackupError,
+    and TakenError when a program uses the folder.
+    """
+    folder.prepare()
+    with Lock(folder):
+        if folder.state.exists():
+            raise BadBackupError(
+                f"{folder.root} already holds a state: move it away first, "
+                "or restore into an empty folder with --data"
+            )
+        with tempfile.TemporaryDirectory(dir=folder.root, prefix="restore-") as workshop:
+            manifest = _unpack(source, Path(workshop))
+            for name in manifest["files"]:
+                _put(Path(workshop) / name, folder.root / name)
+    return manifest
+
+
+def _collect(folder: Folder, workshop: Path) -> dict[str, Path]:
+    parts: dict[str, Path] = {}
+    for segment in sorted(folder.spool.iterdir()):
+        copy = workshop / segment.name
+        try:
+            shutil.copyfile(segment, copy)
+        except FileNotFoundError:
+            continue  # rolled and unlinked meanwhile: it is in the store, copied below
+        parts[f"spool/{segment.name}"] = copy
+    for name, path in (("visits.db", folder.visits), ("state.db", folder.state)):
+        if path.exists():
+            parts[name] = _copy_database(path, workshop / name)
+    for name in ("menting.toml", "keys/house.key"):
+        if (folder.root / name).exists():
+            parts[name] = folder.root / name
+    return parts
+
+
+def _copy_database(path: Path, copy: Path) -> Path:
+    source, target = sqlite3.connect(path), sqlite3.connect(copy)
+    try:
+        source.backup(target)
+    finally:
+        source.close()
+        target.close()
+    return copy
+
+
+def _unpack(source: Path, workshop: Path) -> dict[str, Any]:
+    try:
+        with tarfile.open(source, "r:gz") as tar:
+            manifest = _manifest(tar, source)
+            for name in manifest["files"]:
+                _extract(tar, name, workshop / name)
+    except (tarfile.TarError, EOFError, KeyError, ValueError, OSError) as error:
+        raise BadBackupError(f"{source} is no whole backup: {error}") from error
+    for name, digest in manifest["files"].items():
+        if _digest(workshop / name) != digest:
+            raise BadBackupError(f"{source} is damaged: the checksum of {name} differs")
+    return manifest
+
+
+def _manifest(tar: tarfile.TarFile, source: Path) -> dict[str, Any]:
+    stream = tar.extractfile(MANIFEST)
+    if stream is None:
+        raise ValueError(f"{MANIFEST} is missing")
+    manifest: dict[str, Any] = json.load(stream)
+    if manifest["format"] != FORMAT:
+        raise BadBackupError(
+            f"{source} was made by a newer Menting ({manifest['program']})"
+        )
+    for name in manifest["files"]:
+        if name not in PARTS and not (name.startswith("spool/") and name.count("/") == 1):
+            raise ValueError(f"{name!r} has no place in a backup")
+    return manifest
+
+
+def _extract(tar: tarfile.TarFile, name: str, target: Path) -> None:
+    stream = tar.extractfile(name)
+    if stream is None:
+        raise ValueError(f"{name} is missing")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as out:
+        shutil.copyfileobj(stream, out)
+
+
+def _put(source: Path, target: Path) -> None:
+    if target.name == "menting.toml" and target.exists():
+        return  # settings belong to the machine that they are on
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    source.replace(target)
+    target.chmod(0o600)
+
+
+def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    entry.mode = 0o600
+    tar.addfile(entry, io.BytesIO(content))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

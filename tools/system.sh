@@ -1,0 +1,22 @@
+#!/bin/sh
+# Debian packages that the tests and the bench use: installed when root, else named.
+set -eu
+
+missing=""
+need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
+need chromium chromium
+need chromedriver chromium-driver
+need msgfmt gettext
+need wrk wrk
+fc-list 2>/dev/null | grep -qi 'cjk' || missing="$missing fontconfig fonts-noto-cjk"
+
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "Installing$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086  # a list of words
+    { apt-get update -q && apt-get install -q -y --no-install-recommends $missing; } >/dev/null
+else
+    echo "Some tests need packages that are not here. As root:" >&2
+    echo "    apt-get install$missing" >&2
+fi
