@@ -102,7 +102,9 @@ class RosterForm(forms.Form):
 def fleet() -> Fleet:
     """Count the accounts by channel and state."""
     counted = (
-        Account.objects.filter(removed_at=None).values("channel", "state").annotate(n=Count("pk"))
+        Account.objects.filter(removed_at=None)
+        .values("channel", "state")
+        .annotate(n=Count("pk"))
     )
     by_channel: dict[str, dict[str, int]] = {}
     for line in counted:
@@ -110,7 +112,8 @@ def fleet() -> Fleet:
     largest = max((sum(states.values()) for states in by_channel.values()), default=0)
     order = sorted(by_channel.items(), key=lambda item: (-sum(item[1].values()), item[0]))
     sums = {
-        state: sum(states.get(state, 0) for states in by_channel.values()) for state in STATES
+        state: sum(states.get(state, 0) for states in by_channel.values())
+        for state in STATES
     }
     return Fleet(
         rows=[_row(channel, states, largest) for channel, states in order],
@@ -205,7 +208,9 @@ def _change(request: OperatorRequest, act: str, ids: list[int]) -> str:
         return ngettext("%(n)d account signs in.", "%(n)d accounts sign in.", n) % {"n": n}
     if act == "signout":
         signin.want_offline(request.actor, ids)
-        return ngettext("%(n)d account signs out.", "%(n)d accounts sign out.", n) % {"n": n}
+        return ngettext("%(n)d account signs out.", "%(n)d accounts sign out.", n) % {
+            "n": n
+        }
     if act == "remove":
         signin.remove(request.actor, ids[0])
         return gettext("The account is removed and its secret is destroyed.")
@@ -244,7 +249,9 @@ def _row(channel: str, states: dict[str, int], largest: int) -> Row:
 
 def _cells(states: dict[str, int]) -> list[Cell]:
     return [
-        Cell(state.value, str(state.label), states.get(state, 0), is_needed=state in _NEEDED)
+        Cell(
+            state.value, str(state.label), states.get(state, 0), is_needed=state in _NEEDED
+        )
         for state in STATES
     ]
 

@@ -5,14 +5,23 @@ from typing import Any
 from django import forms
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.utils.translation import gettext, gettext_lazy, ngettext
+from django.utils.translation import gettext, gettext_lazy
 
-from menting.campaigns import approve as approval
-from menting.campaigns import content, plan
+from menting.campaigns import content, plan, text
+from menting.campaigns.errors import ContentError
 from menting.campaigns.models import Campaign, CampaignState, Delivery, Posting
 from menting.console import charts, filters, keyset, progress
-from menting.console.page import OperatorRequest, after, both, done, refused, show, shown
+from menting.console.page import OperatorRequest, both, show, shown
 from menting.people.models import SendState
+from menting.users import house
+
+
+_STARTS_FROM = (CampaignState.PLANNED, CampaignState.PAUSED)
+#: Lanes that a page shows at first, and when all are asked for.
+_LANES, _ALL_LANES = 10, 500
+
+
+_REASONS: dict[str, Any] = {}
 
 
 class TomlForm(forms.Form):
@@ -46,14 +55,17 @@ def campaigns(request: OperatorRequest) -> HttpResponse:
 @shown("campaigns.read")
 def campaign(request: OperatorRequest, pk: int) -> HttpResponse:
     """Show one campaign: where it stands, its lanes, its unknowns and who was left out."""
-    one = get_object_or_404(Campaign, pk=pk)
+    one = get_object_or_404(Campaign.objects.select_related("approved_by"), pk=pk)
+    is_approved = bool(one.approved_revision) and one.approved_revision == one.revision
     context = {
-        **_live(one),
-        "postings": Posting.objects.filter(campaign=one).select_related("account", "invitation"),
-        "contents": sorted(one.content.items()),
+        **_live(request, one),
+        "postings": Posting.objects.filter(campaign=one).select_related(
+            "account", "invitation"
+        ),
+        "texts": _texts(one),
         "left_out": _left_out(one.left_out),
-        "accounts": one.accounts.order_by("pk")[:50],
-        "may_start": _may_start(one),
+        "is_approved": is_approved,
+        "may_start": is_approved and one.state in _STARTS_FROM,
     }
     return show(request, "campaign.html", context)
 
@@ -62,7 +74,7 @@ def campaign(request: OperatorRequest, pk: int) -> HttpResponse:
 def live_part(request: OperatorRequest, pk: int) -> HttpResponse:
     """Show what moves, for the page that asks again every two seconds."""
     one = get_object_or_404(Campaign, pk=pk)
-    return show(request, "_campaign_live.html", _live(one))
+    return show(request, "_campaign_live.html", _live(request, one))
 
 
 @shown("campaigns.read")
@@ -98,11 +110,13 @@ def new(request: OperatorRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             made = content.create(request.actor, content.parse(form.cleaned_data["toml"]))
-        except content.ContentError as error:
+        except ContentError as error:
             form.add_error("toml", str(error))
         else:
             return redirect("console:campaign", made.pk)
-    return show(request, "campaign_new.html", {"form": form}, status=422 if form.errors else 200)
+    return show(
+        request, "campaign_new.html", {"form": form}, status=422 if form.errors else 200
+    )
 
 
 @shown("campaigns.read")
@@ -114,27 +128,57 @@ def dry_run(request: OperatorRequest, pk: int) -> HttpResponse:
         "campaign": one,
         "chosen": tried.planned,
         "left_out": _left_out(tried.left_out),
+        "left_out_count": sum(tried.left_out.values()),
         "examined": tried.planned + sum(tried.left_out.values()),
     }
     return show(request, "campaign_dry_run.html", context)
 
 
-def _live(one: Campaign) -> dict[str, Any]:
+def _live(request: OperatorRequest, one: Campaign) -> dict[str, Any]:
     unknown = Delivery.objects.filter(campaign=one, state=SendState.UNKNOWN)
+    lanes = progress.lanes(one)
+    wants_all = request.GET.get("lanes") == "all"
+    most = _ALL_LANES if wants_all else _LANES
+    whole = progress.of(one)
+    left_out = sum(one.left_out.values())
     return {
         "campaign": one,
-        "progress": progress.of(one),
-        "lanes": progress.lanes(one),
+        "progress": whole,
+        "examined": whole.planned + left_out,
+        "left_out_count": left_out,
+        "lanes": lanes[:most],
+        "more_lanes": max(len(lanes) - most, 0),
+        "wants_all": wants_all,
         "unknown": unknown.select_related("contact", "account").order_by("pk")[:50],
-        "left_out_count": sum(one.left_out.values()),
         "is_live": one.state == CampaignState.RUNNING,
     }
+
+
+def _texts(one: Campaign) -> list[dict[str, Any]]:
+    """Return the text of each language between the three parts that nobody can take out."""
+    here = house.get()
+    texts = []
+    for language, written in sorted(one.content.items()):
+        frame = text.FRAMES[language]
+        speaker = frame.sender.format(legal_name=here.legal_name, contact=here.contact)
+        parts = [
+            {"text": frame.label.strip(), "is_fixed": True},
+            {"text": written["text"].strip(), "is_fixed": False},
+            {"text": speaker, "is_fixed": True},
+            {"text": frame.opt_out, "is_fixed": True},
+        ]
+        texts.append({"language": language, "parts": parts})
+    return texts
 
 
 def _left_out(reasons: dict[str, int]) -> list[dict[str, Any]]:
     most = max(reasons.values(), default=0)
     ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     return [
-        {"reason": reason, "count": n, "bar": charts.thin(n, of=most, fill="f-ink3")}
+        {
+            "word": _REASONS.get(reason, reason),
+            "count": n,
+            "bar": charts.thin(n, of=most, fill="f-ink3"),
+        }
         for reason, n in ranked
     ]

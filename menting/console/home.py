@@ -5,7 +5,7 @@ from django.utils.translation import gettext, ngettext
 
 from menting.base import clock
 from menting.campaigns.models import Campaign, CampaignState
-from menting.console import accounts, campaigns, needs, visits
+from menting.console import accounts, needs, progress, visitsums
 from menting.console.accounts import Fleet
 from menting.console.page import OperatorRequest, show, shown
 from menting.accounts.models import AccountState
@@ -17,17 +17,19 @@ def home(request: OperatorRequest) -> HttpResponse:
     waiting = needs.calls(request.actor)
     fleet = accounts.fleet()
     running = list(Campaign.objects.filter(state=CampaignState.RUNNING).order_by("-pk")[:1])
-    others = Campaign.objects.exclude(pk__in=[one.pk for one in running]).order_by("-pk")[:4]
+    others = Campaign.objects.exclude(pk__in=[one.pk for one in running]).order_by("-pk")[
+        :4
+    ]
     context = {
         "calls": waiting,
         "heading": _heading(len(waiting)),
         "rest": _rest(fleet),
         "now": clock.now(),
         "fleet": fleet,
-        "running": [campaigns.progress(one) for one in running],
-        "others": [campaigns.progress(one) for one in others],
-        "today": visits.today(),
-        "on_this_day": visits.on_this_day(),
+        "running": [progress.of(one) for one in running],
+        "others": [progress.of(one) for one in others],
+        "today": visitsums.today(),
+        "on_this_day": visitsums.on_this_day(),
     }
     return show(request, "home.html", context)
 

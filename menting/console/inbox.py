@@ -56,6 +56,10 @@ def _lines(messages: list[Message]) -> list[dict[str, object]]:
     for reply in Reply.objects.filter(message__in=messages).order_by("pk"):
         answers.setdefault(reply.message_id, []).append(reply)
     return [
-        {"message": item, "consent": heard.get(item.pk), "replies": answers.get(item.pk, [])}
+        {
+            "message": item,
+            "consent": heard.get(item.pk),
+            "replies": answers.get(item.pk, []),
+        }
         for item in messages
     ]

@@ -22,7 +22,9 @@ def log(request: OperatorRequest) -> HttpResponse:
 
 
 def _lines(entries: list[AuditEntry]) -> list[dict[str, object]]:
-    ids = [entry.actor.removeprefix("user:") for entry in entries if entry.actor[:5] == "user:"]
+    ids = [
+        entry.actor.removeprefix("user:") for entry in entries if entry.actor[:5] == "user:"
+    ]
     users = User.objects.in_bulk([int(pk) for pk in ids if pk.isdigit()])
     names = {f"user:{pk}": str(user) for pk, user in users.items()}
     return [

@@ -81,7 +81,9 @@ def person(request: OperatorRequest, pk: int) -> HttpResponse:
         "kind": kind if kind in KINDS else "",
         "older": _older(line, kind),
         "standings": now,
-        "granted": sorted({each.purpose for each in now if each.act == Consent.Act.GRANTED}),
+        "granted": sorted(
+            {each.purpose for each in now if each.act == Consent.Act.GRANTED}
+        ),
         "ledger": _numbered(ledger),
         "facts": one.facts.order_by("field", "-at"),
         "may_erase": guard.may(request.actor, "people.erase"),
@@ -107,7 +109,10 @@ def erase(request: OperatorRequest, pk: int) -> HttpResponse:
     """Erase a person, once the word was typed."""
     if request.POST.get("word", "").strip().lower() != gettext("erase").lower():
         return refused(
-            request, gettext("The word did not match; nothing was erased."), "console:person", pk
+            request,
+            gettext("The word did not match; nothing was erased."),
+            "console:person",
+            pk,
         )
     erasing.erase(request.actor, pk)
     said = gettext("Erased. The bytes are gone from every file within 24 hours.")
@@ -124,7 +129,9 @@ def standings(ledger: Iterable[Consent]) -> list[Standing]:
                 latest[key] = entry
         latest[entry.purpose, account] = entry
     return [
-        Standing(timeline.purpose_word(purpose), account, entry.act, str(entry.get_act_display()))
+        Standing(
+            timeline.purpose_word(purpose), account, entry.act, str(entry.get_act_display())
+        )
         for (purpose, account), entry in sorted(latest.items())
     ]
 
@@ -139,7 +146,9 @@ def _asked(asked: filters.Filters) -> "QuerySet[Contact, Contact]":
     if asked["said"] == "nothing":
         return rows.exclude(pk__in=Consent.objects.values("contact"))
     if asked["said"]:
-        return rows.filter(pk__in=Consent.objects.filter(act=asked["said"]).values("contact"))
+        return rows.filter(
+            pk__in=Consent.objects.filter(act=asked["said"]).values("contact")
+        )
     return rows
 
 
@@ -168,7 +177,8 @@ def _by_purpose(found: list[Standing]) -> list[Standing]:
 
 def _counts(one: Contact) -> dict[str, int]:
     by_way = Message.objects.filter(conversation__identity__contact=one).aggregate(
-        received=Count("pk", filter=Q(direction="in")), sent=Count("pk", filter=Q(direction="out"))
+        received=Count("pk", filter=Q(direction="in")),
+        sent=Count("pk", filter=Q(direction="out")),
     )
     return {
         **by_way,

@@ -25,6 +25,13 @@ _FILLS = {
     SendState.SKIPPED: "f-ink3",
     SendState.READY: "f-line",
 }
+_COLUMNS = (
+    SendState.ACCEPTED,
+    SendState.READY,
+    SendState.REJECTED,
+    SendState.SKIPPED,
+    SendState.UNKNOWN,
+)
 #: Frozen or leased is "ready" to who looks: nothing has left yet.
 _AS_READY = (SendState.PLANNED, SendState.CLAIMED)
 
@@ -73,6 +80,16 @@ class Lane:
     ends: str
     is_stuck: bool
 
+    @property
+    def cells(self) -> list[Portion]:
+        """Return the figures that the lane's row shows, in the order of its columns."""
+        return [
+            part
+            for state in _COLUMNS
+            for part in self.progress.parts
+            if part.state == state
+        ]
+
 
 def of(campaign: Campaign) -> Progress:
     """Count a campaign's deliveries by state."""
@@ -81,18 +98,20 @@ def of(campaign: Campaign) -> Progress:
 
 
 def lanes(campaign: Campaign) -> list[Lane]:
-    """Count a campaign's deliveries by account and state, the longest lane first."""
+    """Count a campaign's deliveries by account and state: what is stuck first, then the longest."""
     rows = _deliveries(campaign).values("account", "state").annotate(n=Count("pk"))
     by_account: dict[int, dict[str, int]] = {}
     for row in rows:
         by_account.setdefault(row["account"], {})[row["state"]] = row["n"]
     longest = max((sum(states.values()) for states in by_account.values()), default=0)
     accounts = Account.objects.in_bulk(list(by_account))
-    order = sorted(by_account.items(), key=lambda item: (-sum(item[1].values()), item[0]))
-    return [
+    found = [
         _lane(campaign, accounts[pk], _progress(campaign, states, of=longest))
-        for pk, states in order
+        for pk, states in by_account.items()
     ]
+    return sorted(
+        found, key=lambda lane: (not lane.is_stuck, -lane.progress.planned, lane.account.pk)
+    )
 
 
 def _deliveries(campaign: Campaign):  # type: ignore[no-untyped-def]  # a typed QuerySet of values
@@ -104,7 +123,8 @@ def _progress(campaign: Campaign, counts: Mapping[str, int], *, of: int = 0) -> 
     by_state = {state: counts.get(state, 0) for state in _FILLS}
     by_state[SendState.READY] += held
     parts = [
-        Portion(state.value, MARKS[state.value], str(state.label), n) for state, n in by_state.items()
+        Portion(state.value, MARKS[state.value], str(state.label), n)
+        for state, n in by_state.items()
     ]
     told = gettext(", ").join(f"{part.word} {part.count:,}" for part in parts)
     drawn = [charts.Part(n, _FILLS[state]) for state, n in by_state.items()]
@@ -123,8 +143,8 @@ def _lane(campaign: Campaign, account: Account, progress: Progress) -> Lane:
         account=account,
         progress=progress,
         pace=_pace(account),
-        ends=_ends(campaign, account, left=left, stuck=stuck),
-        is_stuck=stuck,
+        ends=_ends(campaign, account, progress, stuck=stuck),
+        is_stuck=stuck or bool(progress.unknown),
     )
 
 
@@ -138,7 +158,10 @@ def _pace(account: Account) -> str:
     return gettext("%(n)d a minute") % {"n": round(a_minute)}
 
 
-def _ends(campaign: Campaign, account: Account, *, left: int, stuck: bool) -> str:
+def _ends(campaign: Campaign, account: Account, progress: Progress, *, stuck: bool) -> str:
+    left = progress.of(SendState.READY)
+    if not left and progress.unknown:
+        return gettext("a person decides")
     if not left:
         return pgettext("a lane of a campaign", "done")
     if stuck:

@@ -15,17 +15,21 @@ from menting.users import audit, guard, house
 from menting.users.models import House, Role, User
 
 _YEAR = 365 * 24 * 3600
-_ZONES = sorted(zone for zone in available_timezones() if "/" in zone and zone[:4] != "Etc/")
+_ZONES = sorted(
+    zone for zone in available_timezones() if "/" in zone and zone[:4] != "Etc/"
+)
 
 
-class HouseForm(forms.ModelForm[House]):
+class HouseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django has no generic form at run time
     """What every message must say of its sender."""
 
     class Meta:
         model = House
         fields = ("legal_name", "contact", "language", "time_zone")
         help_texts = {
-            "legal_name": gettext_lazy("As the law wants it: the person's or the firm's full name."),
+            "legal_name": gettext_lazy(
+                "As the law wants it: the person's or the firm's full name."
+            ),
             "contact": gettext_lazy("Address, e-mail or telephone that reaches you."),
             "language": gettext_lazy("Used for people whose language is not known."),
             "time_zone": gettext_lazy("Days of all spaces together are counted in it."),
@@ -41,7 +45,7 @@ class HouseForm(forms.ModelForm[House]):
             self.fields[name].required = True
 
 
-class OwnForm(forms.ModelForm[User]):
+class OwnForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
     """How one operator sees the console."""
 
     class Meta:
@@ -67,7 +71,9 @@ def change_house(request: OperatorRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, OwnForm(instance=request.user), status=422)
     house.fill(request.actor, **form.cleaned_data)
-    return after(request, gettext("The house's name and contact are stored."), "console:settings")
+    return after(
+        request, gettext("The house's name and contact are stored."), "console:settings"
+    )
 
 
 @done("accounts.read")
@@ -108,7 +114,10 @@ def language(request: HttpRequest) -> HttpResponse:
 def _store(request: OperatorRequest, changed: tuple[str, ...]) -> None:
     request.user.save(update_fields=["name", "language", "time_zone", "theme"])
     audit.record(
-        request.actor, "user.change", target=f"user:{request.user.pk}", detail={"fields": len(changed)}
+        request.actor,
+        "user.change",
+        target=f"user:{request.user.pk}",
+        detail={"fields": len(changed)},
     )
 
 

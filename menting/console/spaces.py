@@ -17,7 +17,9 @@ from menting.spaces import space as places
 from menting.spaces.models import SLUG, GuestbookEntry, Invitation, Link, Post, Space
 from menting.users import house
 
-_ZONES = sorted(zone for zone in available_timezones() if "/" in zone and zone[:4] != "Etc/")
+_ZONES = sorted(
+    zone for zone in available_timezones() if "/" in zone and zone[:4] != "Etc/"
+)
 
 
 class SpaceForm(forms.Form):
@@ -30,10 +32,14 @@ class SpaceForm(forms.Form):
         help_text=gettext_lazy("Small letters, figures and hyphens: /@address"),
     )
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
+    about = forms.CharField(label=gettext_lazy("About"), max_length=500, required=False)
+    language = forms.ChoiceField(label=gettext_lazy("Language"), choices=settings.LANGUAGES)
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
         choices=[(zone, zone) for zone in _ZONES],
-        help_text=gettext_lazy("Days are counted in it, for good: it cannot be changed later."),
+        help_text=gettext_lazy(
+            "Days are counted in it, for good: it cannot be changed later."
+        ),
     )
 
 
@@ -62,11 +68,13 @@ def new(request: OperatorRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             made = places.create(request.actor, **form.cleaned_data)
-        except ValueError as error:
-            form.add_error("slug", str(error))
+        except places.BadSpaceError as error:
+            form.add_error(None, str(error))
         else:
             return redirect("console:space", made.slug)
-    return show(request, "space_new.html", {"form": form}, status=422 if form.errors else 200)
+    return show(
+        request, "space_new.html", {"form": form}, status=422 if form.errors else 200
+    )
 
 
 @shown("spaces.read")
@@ -86,7 +94,6 @@ def space(request: OperatorRequest, slug: str) -> HttpResponse:
         "posts": Post.objects.filter(space=one).order_by("-published_at")[:20],
         "invitations": Invitation.objects.filter(space=one).order_by("-pk")[:20],
         "links": Link.objects.filter(space=one).order_by("-pk")[:20],
-        "public_url": settings.CSRF_TRUSTED_ORIGINS[0],
     }
     return show(request, "space.html", context)
 
@@ -109,10 +116,12 @@ def write(request: OperatorRequest, slug: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             posts.publish(request.actor, one, form.cleaned_data["markdown"])
-        except ValueError as error:
+        except posts.BadPostError as error:
             form.add_error("markdown", str(error))
         else:
-            return after(request, gettext("The post is published."), "console:space", one.slug)
+            return after(
+                request, gettext("The post is published."), "console:space", one.slug
+            )
     context = {"form": form, "space": one}
     return show(request, "post_new.html", context, status=422 if form.errors else 200)
 
@@ -127,14 +136,30 @@ def invite(request: OperatorRequest, slug: str) -> HttpResponse:
 
 
 @done("spaces.write")
+def revoke(request: OperatorRequest, pk: int) -> HttpResponse:
+    """Take an invitation back; what was written under it stays."""
+    one = get_object_or_404(Invitation.objects.select_related("space"), pk=pk)
+    try:
+        guestbook.revoke(request.actor, one.pk)
+    except guestbook.NotInvitedError as error:
+        return refused(request, error, "console:space", one.space.slug)
+    return after(
+        request, gettext("The invitation is taken back."), "console:space", one.space.slug
+    )
+
+
+@done("spaces.write")
 def link(request: OperatorRequest, slug: str) -> HttpResponse:
     """Make a landing link."""
     one = get_object_or_404(Space, slug=slug)
     try:
         made = links.make(
-            request.actor, one, url=request.POST.get("url", ""), label=request.POST.get("label", "")
+            request.actor,
+            one,
+            url=request.POST.get("url", ""),
+            label=request.POST.get("label", ""),
         )
-    except ValueError as error:
+    except links.BadLinkError as error:
         return refused(request, error, "console:space", one.slug)
     said = gettext("The link /l/%(code)s is ready.") % {"code": made.code}
     return after(request, said, "console:space", one.slug)

@@ -49,9 +49,10 @@ KINDS = ("messages", "consents", "campaigns", "entries")
 
 def of(contact: Contact, *, kind: str = "", before: datetime | None = None) -> Timeline:
     """Return the latest moments of a person, of all kinds or one, before a time if given."""
+    # Of things at one instant the effect stands above its cause: a consent above its message.
     sources = {
-        "messages": _messages,
         "consents": _consents,
+        "messages": _messages,
         "campaigns": _campaigns,
         "entries": _entries,
     }
@@ -78,7 +79,9 @@ def _day(moment: Moment) -> date:
     return timezone.localtime(moment.at).date()
 
 
-def _latest(rows: "QuerySet[Any, Any]", column: str, before: datetime | None) -> Iterator[Any]:
+def _latest(
+    rows: "QuerySet[Any, Any]", column: str, before: datetime | None
+) -> Iterator[Any]:
     if before is not None:
         rows = rows.filter(**{f"{column}__lt": before})
     # One more than a page, so that a source that fills it alone shows that there is more.

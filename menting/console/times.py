@@ -62,14 +62,14 @@ def short_day(day: date) -> str:
 
 
 def long_day(day: date) -> str:
-    """Say a day in full, as the head of a list: "today, 24 Nov, Tue"."""
-    told = gettext("%(date)s, %(weekday)s") % {
+    """Say a day in full, as the head of a list: "today, Tue 24 Nov"."""
+    told = gettext("%(weekday)s %(date)s") % {
         "date": _month_and_day(day) if day.year == today().year else day.isoformat(),
         "weekday": weekday_name(day),
     }
     if (today() - day).days not in (0, 1):
         return told
-    return gettext("%(day)s: %(date)s") % {"day": short_day(day), "date": told}
+    return gettext("%(day)s, %(date)s") % {"day": short_day(day), "date": told}
 
 
 def short(at: datetime) -> str:

@@ -82,7 +82,9 @@ def _nameless(seen: Seen, letters: dict[int, str]) -> str:
     if not seen.anonymous:
         return gettext("Counted only")
     number = len(letters)
-    letter = letters.setdefault(seen.anonymous, _LETTERS[number % 10] + "′" * (number // 10))
+    letter = letters.setdefault(
+        seen.anonymous, _LETTERS[number % 10] + "′" * (number // 10)
+    )
     return gettext("Nameless, %(letter)s") % {"letter": letter}
 
 

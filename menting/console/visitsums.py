@@ -115,12 +115,14 @@ def stats(place: Place, days: Days) -> list[Stat]:
         Stat(
             gettext("Year %(year)d") % {"year": now.year},
             year,
-            gettext("%(n)s in the whole year before") % {"n": f"{_year(days, now.year - 1):,}"},
+            gettext("%(n)s in the whole year before")
+            % {"n": f"{_year(days, now.year - 1):,}"},
         ),
         Stat(
             gettext("Ever"),
             sum(count.visits for count in days.values()),
-            gettext("by name %(n)s") % {"n": f"{sum(count.named for count in days.values()):,}"},
+            gettext("by name %(n)s")
+            % {"n": f"{sum(count.named for count in days.values()):,}"},
         ),
     ]
 
@@ -133,9 +135,7 @@ def calendar(place: Place, days: Days, *, whole: bool = False) -> Calendar:
     steps = charts.steps_for(max((count.visits for count in days.values()), default=0))
     visits = {day: count.visits for day, count in days.items()}
     drawn = [
-        Year(
-            year, _year(days, year), charts.calendar(year, visits, steps=steps, until=now)
-        )
+        Year(year, _year(days, year), charts.calendar(year, visits, steps=steps, until=now))
         for year in shown
     ]
     half = -(-len(drawn) // 2)
@@ -157,7 +157,9 @@ def months(place: Place, days: Days) -> Months | None:
     for day, count in days.items():
         sums[day.year, day.month] = sums.get((day.year, day.month), 0) + count.visits
     series = [
-        charts.Month(year, month, sums.get((year, month), 0), is_running=(year, month) == _ym(now))
+        charts.Month(
+            year, month, sums.get((year, month), 0), is_running=(year, month) == _ym(now)
+        )
         for year in range(first.year, now.year + 1)
         for month in range(1, 13)
     ]
@@ -182,7 +184,11 @@ def tops(place: Place) -> list[Top]:
     year = place.today.year
     period = gettext("Year %(year)d") % {"year": year}
     return [
-        Top(name, period, _ranked(visitbook.top(place.number, dimension, year=year), dimension))
+        Top(
+            name,
+            period,
+            _ranked(visitbook.top(place.number, dimension, year=year), dimension),
+        )
         for dimension, name in (
             ("path", gettext("Pages")),
             ("referrer", gettext("From")),
@@ -254,7 +260,10 @@ def _compared(n: int, before: int) -> str:
     if change > 0:
         return gettext("%(told)s, %(change)d%% more now") % {"told": told, "change": change}
     if change < 0:
-        return gettext("%(told)s, %(change)d%% fewer now") % {"told": told, "change": -change}
+        return gettext("%(told)s, %(change)d%% fewer now") % {
+            "told": told,
+            "change": -change,
+        }
     return told
 
 
@@ -277,5 +286,7 @@ def _word(value: str, dimension: str) -> str:
     if dimension == "path":
         return visitlog.page_word(value)
     if not value:
-        return gettext("opened directly") if dimension == "referrer" else gettext("not known")
+        return (
+            gettext("opened directly") if dimension == "referrer" else gettext("not known")
+        )
     return value

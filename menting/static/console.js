@@ -22,6 +22,7 @@
   });
 
   // A chosen filter applies at once; without this script the form's button does it.
+  document.querySelectorAll("form[data-auto] > .btn").forEach((button) => { button.hidden = true; });
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-auto]");
     if (form && event.target.matches("select, input[type=date]")) form.requestSubmit();
