@@ -16,7 +16,7 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 from menting.accounts import roster, signin
 from menting.accounts.models import Account, AccountState
 from menting.console import charts, filters, keyset
-from menting.console.page import OperatorRequest, after, both, done, show, shown
+from menting.console.page import OperatorRequest, after, both, done, refused, show, shown
 from menting.people.models import Conversation
 
 #: The most pressing first; also the order of the columns read from right to left.
@@ -176,8 +176,9 @@ def import_roster(request: OperatorRequest) -> HttpResponse:
             form.add_error("file", str(error))
         else:
             context["roster"] = read
-            if "dry_run" not in request.POST:
-                context["stored"] = roster.store(request.actor, read)
+            is_dry = "dry_run" in request.POST
+            work = roster.dry_run if is_dry else roster.store
+            context |= {"told": work(request.actor, read), "is_dry": is_dry}
     return show(request, "account_import.html", context, status=422 if form.errors else 200)
 
 
@@ -197,8 +198,12 @@ def change(request: OperatorRequest) -> HttpResponse:
     ids = [int(pk) for pk in chosen if pk.isdigit()]
     act = "signin" if only else request.POST.get("act", "")
     if not ids:
-        return after(request, gettext("No account was chosen."), "console:accounts")
-    return after(request, _change(request, act, ids), "console:accounts")
+        return refused(request, gettext("No account was chosen."), "console:accounts")
+    try:
+        said = _change(request, act, ids)
+    except signin.UnknownAccountError as error:
+        return refused(request, error, "console:accounts")
+    return after(request, said, "console:accounts")
 
 
 def _change(request: OperatorRequest, act: str, ids: list[int]) -> str:
@@ -219,7 +224,8 @@ def _change(request: OperatorRequest, act: str, ids: list[int]) -> str:
 
 def _asked(asked: filters.Filters) -> QuerySet[Any, Any]:
     ranks = [When(state=state, then=Value(rank)) for rank, state in enumerate(_URGENCY)]
-    rows = Account.objects.filter(removed_at=None).annotate(
+    rows = Account.objects.filter(removed_at=None).defer("sealed", "resume")
+    rows = rows.annotate(
         urgency=Case(*ranks, default=Value(0), output_field=IntegerField())
     )
     if asked["q"]:

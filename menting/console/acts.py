@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext, gettext_lazy
 
-from menting.campaigns import approve, plan, resolve, start
+from menting.campaigns import approve, plan, resolve
 from menting.campaigns.errors import CampaignError
 from menting.campaigns.models import Campaign, Delivery
 from menting.console.page import OperatorRequest, after, done, refused
@@ -16,8 +16,8 @@ from menting.users.house import HouseIncompleteError
 _ACTS: dict[str, tuple[Callable[[Actor, int], object], object]] = {
     "plan": (plan.plan, gettext_lazy("The plan is made and the list is frozen.")),
     "approve": (approve.approve, gettext_lazy("Approved as it stands now.")),
-    "start": (start.start, gettext_lazy("Sending has begun.")),
-    "pause": (start.pause, gettext_lazy("Paused; what was already on its way arrives.")),
+    "start": (approve.start, gettext_lazy("Sending has begun.")),
+    "pause": (approve.pause, gettext_lazy("Paused; what was already on its way arrives.")),
 }
 
 
@@ -40,8 +40,9 @@ def settle(request: OperatorRequest, pk: int) -> HttpResponse:
     """Decide an unknown delivery: assume it arrived, or send it again at that risk."""
     delivery = get_object_or_404(Delivery, pk=pk)
     again = request.POST.get("how") == "again"
+    answer = resolve.Answer.AGAIN if again else resolve.Answer.RECEIVED
     try:
-        resolve.resolve(request.actor, delivery.pk, "again" if again else "received")
+        resolve.resolve(request.actor, delivery.pk, answer=answer)
     except CampaignError as error:
         return refused(request, error, "console:campaign", delivery.campaign_id)
     said = gettext("It is sent again.") if again else gettext("Taken as delivered.")

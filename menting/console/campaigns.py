@@ -7,10 +7,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext, gettext_lazy
 
-from menting.campaigns import content, plan, text
+from menting.campaigns import audience, content, plan, text
 from menting.campaigns.errors import ContentError
 from menting.campaigns.models import Campaign, CampaignState, Delivery, Posting
-from menting.console import charts, filters, keyset, progress
+from menting.console import charts, filters, keyset, needs, progress
 from menting.console.page import OperatorRequest, both, show, shown
 from menting.people.models import SendState
 from menting.users import house
@@ -21,7 +21,8 @@ _STARTS_FROM = (CampaignState.PLANNED, CampaignState.PAUSED)
 _LANES, _ALL_LANES = 10, 500
 
 
-_REASONS: dict[str, Any] = {}
+#: reason of the plan -> its word; what a plan stored once is shown for ever.
+_REASONS = {reason.value: reason.label for reason in audience.Reason}
 
 
 class TomlForm(forms.Form):
@@ -65,6 +66,7 @@ def campaign(request: OperatorRequest, pk: int) -> HttpResponse:
         "texts": _texts(one),
         "left_out": _left_out(one.left_out),
         "is_approved": is_approved,
+        "stopped_by_itself": one.reason not in ("", needs.BY_OPERATOR),
         "may_start": is_approved and one.state in _STARTS_FROM,
     }
     return show(request, "campaign.html", context)

@@ -16,6 +16,10 @@ from menting.users import guard, house
 from menting.users.guard import Actor
 
 
+#: What `campaigns.approve.pause` writes.
+BY_OPERATOR = "paused by an operator"
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One thing that waits for a person: what, since when, and where it is settled."""
@@ -106,7 +110,9 @@ def _account_call(
 def _campaigns(actor: Actor) -> Iterator[Call]:
     if not guard.may(actor, "campaigns.read"):
         return
-    stopped = Campaign.objects.filter(state=CampaignState.PAUSED).exclude(reason="")
+    # Whom an operator paused waits for nobody.
+    paused = Campaign.objects.filter(state=CampaignState.PAUSED)
+    stopped = paused.exclude(reason__in=("", BY_OPERATOR))
     for campaign in stopped.order_by("pk")[:5]:
         yield Call(
             title=gettext("“%(name)s” stopped by itself") % {"name": campaign.name},
