@@ -1,4 +1,4 @@
-"""The house's own accounts: which are live, what ails the others, and the roster's import."""
+"""The house's own accounts: which are live, what ails the others, and the roster."""
 
 import tempfile
 from collections.abc import Iterable
@@ -45,6 +45,7 @@ _FILLS = {
     AccountState.OFFLINE: "f-line",
 }
 _NEEDED = (AccountState.NEEDS_AUTH, AccountState.BANNED)
+_MENDING = (AccountState.BACKOFF, AccountState.CONNECTING)
 _PRESSING = keyset.Key("urgency", read=int, write=str)
 
 
@@ -93,7 +94,7 @@ class RosterForm(forms.Form):
     file = forms.FileField(
         label=gettext_lazy("Roster file"),
         help_text=gettext_lazy(
-            "CSV or JSON Lines with the columns channel, handle, name and the channel's secrets."
+            "CSV or JSON Lines: channel, handle, name and the channel's secrets."
         ),
         max_length=200,
     )
@@ -278,6 +279,6 @@ def _summary(everyone: Fleet) -> str:
         "total": f"{everyone.total:,}",
         "online": f"{everyone.of(AccountState.ONLINE):,}",
         "needed": f"{sum(everyone.of(state) for state in _NEEDED):,}",
-        "mending": f"{everyone.of(AccountState.BACKOFF) + everyone.of(AccountState.CONNECTING):,}",
+        "mending": f"{sum(everyone.of(state) for state in _MENDING):,}",
         "off": f"{everyone.of(AccountState.OFFLINE):,}",
     }

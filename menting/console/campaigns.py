@@ -1,11 +1,11 @@
-"""Campaigns: written, planned, approved, started, watched, and what only a person can decide."""
+"""Campaigns: written, tried, watched, and what only a person can decide."""
 
 from typing import Any
 
 from django import forms
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext_lazy
 
 from menting.campaigns import audience, content, plan, text
 from menting.campaigns.errors import ContentError
@@ -14,7 +14,6 @@ from menting.console import charts, filters, keyset, needs, progress
 from menting.console.page import OperatorRequest, both, show, shown
 from menting.people.models import SendState
 from menting.users import house
-
 
 _STARTS_FROM = (CampaignState.PLANNED, CampaignState.PAUSED)
 #: Lanes that a page shows at first, and when all are asked for.

@@ -3,12 +3,12 @@
 from django.http import HttpResponse
 from django.utils.translation import gettext, ngettext
 
+from menting.accounts.models import AccountState
 from menting.base import clock
 from menting.campaigns.models import Campaign, CampaignState
 from menting.console import accounts, needs, progress, visitsums
 from menting.console.accounts import Fleet
 from menting.console.page import OperatorRequest, show, shown
-from menting.accounts.models import AccountState
 
 
 @shown("accounts.read")

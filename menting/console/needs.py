@@ -15,7 +15,6 @@ from menting.spaces.models import GuestbookEntry, Space
 from menting.users import guard, house
 from menting.users.guard import Actor
 
-
 #: What `campaigns.approve.pause` writes.
 BY_OPERATOR = "paused by an operator"
 

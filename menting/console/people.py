@@ -58,7 +58,7 @@ def people(request: OperatorRequest) -> HttpResponse:
         "lines": _lines(page.items),
         "filters": asked,
         "said": {key: str(word) for key, word in _SAID.items()},
-        "total": Contact.objects.count(),
+        "total": Contact.objects.filter(erased_at=None).count(),
     }
     return show(request, "people.html", context)
 
@@ -66,7 +66,8 @@ def people(request: OperatorRequest) -> HttpResponse:
 @shown("people.read")
 def person(request: OperatorRequest, pk: int) -> HttpResponse:
     """Show one person: the time line, the consents in force, the ledger and each fact."""
-    one = get_object_or_404(Contact.objects.prefetch_related("identities"), pk=pk)
+    here = Contact.objects.filter(erased_at=None).prefetch_related("identities")
+    one = get_object_or_404(here, pk=pk)
     ledger = list(
         Consent.objects.filter(contact=one).select_related("account", "wording", "message")
     )
@@ -120,7 +121,7 @@ def erase(request: OperatorRequest, pk: int) -> HttpResponse:
 
 
 def standings(ledger: Iterable[Consent]) -> list[Standing]:
-    """Return each purpose's latest word by account; a word on every purpose ends all."""
+    """Return each purpose's latest word by account; one on every purpose ends all."""
     latest: dict[tuple[str, str], Consent] = {}
     for entry in sorted(ledger, key=lambda entry: entry.pk):
         account = f"{entry.channel} · {entry.account}"
@@ -137,7 +138,7 @@ def standings(ledger: Iterable[Consent]) -> list[Standing]:
 
 
 def _asked(asked: filters.Filters) -> "QuerySet[Contact, Contact]":
-    rows = Contact.objects.prefetch_related("identities")
+    rows = Contact.objects.filter(erased_at=None).prefetch_related("identities")
     if words := asked["q"]:
         rows = rows.filter(
             Q(name__icontains=words)
@@ -167,7 +168,7 @@ def _lines(contacts: list[Contact]) -> list[dict[str, Any]]:
 
 
 def _by_purpose(found: list[Standing]) -> list[Standing]:
-    """Return one standing a purpose; a consent with any account goes before a withdrawal."""
+    """Return one standing a purpose; a consent with any account comes first."""
     best: dict[str, Standing] = {}
     for one in found:
         if one.purpose not in best or one.act == Consent.Act.GRANTED:

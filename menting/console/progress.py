@@ -98,7 +98,7 @@ def of(campaign: Campaign) -> Progress:
 
 
 def lanes(campaign: Campaign) -> list[Lane]:
-    """Count a campaign's deliveries by account and state: what is stuck first, then the longest."""
+    """Count a campaign's deliveries by account and state, the stuck lanes first."""
     rows = _deliveries(campaign).values("account", "state").annotate(n=Count("pk"))
     by_account: dict[int, dict[str, int]] = {}
     for row in rows:

@@ -57,7 +57,7 @@ class OwnForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
         }
 
 
-# Everyone who works here may set their own language; the house's form is checked by the domain.
+# Everyone who works here sees it for their own settings; the house's are the owner's.
 @shown("accounts.read")
 def settings_page(request: OperatorRequest) -> HttpResponse:
     """Show the forms of the house and of oneself."""

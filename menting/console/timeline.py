@@ -1,4 +1,4 @@
-"""One person's time with the house: messages, consents, campaigns and entries in one line."""
+"""One person's time with the house: messages, consents, campaigns, entries."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,8 +48,8 @@ KINDS = ("messages", "consents", "campaigns", "entries")
 
 
 def of(contact: Contact, *, kind: str = "", before: datetime | None = None) -> Timeline:
-    """Return the latest moments of a person, of all kinds or one, before a time if given."""
-    # Of things at one instant the effect stands above its cause: a consent above its message.
+    """Return the latest moments of a person, of all kinds or one, before a time or now."""
+    # Of things at one instant the effect stands on top: a consent above its message.
     sources = {
         "consents": _consents,
         "messages": _messages,

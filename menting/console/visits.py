@@ -19,7 +19,7 @@ _NAMED = {"named": True, "nameless": False}
 
 @shown("visits.read")
 def visits(request: OperatorRequest) -> HttpResponse:
-    """Show a space's log, sums, tops and calendar; the log from a date backwards if asked."""
+    """Show a space's log, sums, tops and calendar; the log from a date backwards too."""
     place = places.find(request.GET.get("space", ""))
     asked = filters.of(request, {"who": {key: str(word) for key, word in _WHO.items()}})
     days = visitbook.days(place.number)

@@ -1,4 +1,4 @@
-"""The sums of visits: numbers with what they compare to, and the drawings that repeat them."""
+"""The sums of visits: numbers, what they compare to, and drawings that repeat them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -215,7 +215,7 @@ def today() -> Today:
 
 
 def on_this_day() -> list[SameDay]:
-    """Return today's date in each of the last sixteen years; empty when no year had a visit."""
+    """Return today's date in each of sixteen years; empty when none had a visit."""
     place = places.find("")
     days = visitbook.days(place.number)
     now = place.today
