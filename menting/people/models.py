@@ -14,6 +14,8 @@ class Contact(models.Model):
     language = models.CharField(max_length=16, blank=True)
     created_at = models.DateTimeField()
     last_at = models.DateTimeField()
+    #: The row stays for the ledger and the deliveries; all that is personal is gone.
+    erased_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["-last_at", "-id"], name="contact_latest")]
@@ -54,6 +56,8 @@ class Identity(models.Model):
     scope = models.CharField(max_length=255, blank=True)
     external_id = models.CharField(max_length=255)
     name = models.CharField(max_length=255, blank=True)
+    #: The keyed hash by which `Suppression` knows the address; empty once it is erased.
+    endpoint = models.BinaryField(max_length=32)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -80,9 +84,12 @@ class Conversation(models.Model):
     external_id = models.CharField(max_length=255)
     #: How many people are in it beside the account; only a dialogue (1) gets campaigns.
     audience = models.PositiveIntegerField(default=1)
+    #: The last thing written here could not be read; readable text ends it.
     is_encrypted = models.BooleanField(default=False)
     #: The person left or blocked: nothing can be sent until they write again.
     is_closed = models.BooleanField(default=False)
+    #: The platform's id of the leave that closed it last, so that it counts once.
+    left_event = models.CharField(max_length=255, blank=True)
     unread = models.PositiveIntegerField(default=0)
     #: The consent notice that was last sent here: what "yes" within 24 h answers.
     noticed_at = models.DateTimeField(null=True)
@@ -148,10 +155,14 @@ class Reply(models.Model):
     """An answer to one inbound message: at most one automatic, others by hand."""
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="replies")
+    #: The message's own, here for the claim's index.
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, db_index=False)
     is_automatic = models.BooleanField()
     text = models.TextField()
     #: The answer asks "may we write to you?": what a later "yes" is an answer to.
     is_notice = models.BooleanField(default=False)
+    #: What a notice asks, and what a grant in answer to it agrees to.
+    wording = models.ForeignKey("Wording", on_delete=models.PROTECT, null=True)
     state = models.CharField(max_length=12, choices=SendState, default=SendState.READY)
     reason = models.CharField(max_length=300, blank=True)
     due = models.DateTimeField()
@@ -159,10 +170,12 @@ class Reply(models.Model):
     fence = models.PositiveIntegerField(default=0)
     lease_by = models.CharField(max_length=80, default="", blank=True)
     lease_until = models.DateTimeField(null=True)
+    dispatched_at = models.DateTimeField(null=True)
     provider_id = models.CharField(max_length=255, blank=True)
     settled_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name_plural = "replies"
         constraints = [
             models.UniqueConstraint(
                 fields=["message"],
@@ -172,9 +185,14 @@ class Reply(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["due"],
-                condition=models.Q(state__in=["ready", "claimed", "dispatching"]),
-                name="reply_open",
+                fields=["account", "due", "id"],
+                condition=models.Q(state="ready"),
+                name="reply_ready",
+            ),
+            models.Index(
+                fields=["lease_until"],
+                condition=models.Q(state__in=["claimed", "dispatching"]),
+                name="reply_leased",
             ),
         ]
 
@@ -216,8 +234,8 @@ class Consent(models.Model):
         WITHDRAWN = "withdrawn", _("Opted out")
         SIGNAL = "signal", _("Platform signal")  # blocked or left: ends like a withdrawal
 
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="consents")
-    identity = models.ForeignKey(Identity, on_delete=models.CASCADE, db_index=False)
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="consents")
+    identity = models.ForeignKey(Identity, on_delete=models.PROTECT, db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, db_index=False)
     channel = models.CharField(max_length=16)
     purpose = models.CharField(max_length=40)
@@ -262,3 +280,24 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return f"suppression {self.pk}"
+
+
+class Erasure(models.Model):
+    """A person was erased; their bytes leave the file when `erase.finish` has run."""
+
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="erasures")
+    asked_at = models.DateTimeField()
+    #: No byte is left in the data folder since then; earlier backups keep theirs.
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["asked_at"],
+                condition=models.Q(finished_at=None),
+                name="erasure_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"erasure of contact {self.contact_id}"
