@@ -37,6 +37,8 @@ SEND_SECONDS = 20.0
 #: On the wire at a time, over all accounts of this process.
 MOST_AT_ONCE = 64
 STOP_SECONDS = 4.0
+#: A server that does not answer is left alone so long: no lane turns unknown by the row.
+REST_AFTER_UNKNOWN = timedelta(seconds=5)
 #: How often leases, planned rows and unknown outcomes are looked at.
 TIDY_EVERY = timedelta(seconds=0.25)
 
@@ -190,6 +192,8 @@ class Sender:
             outcome = await self._hand_over(one.item, one.text)
         if one.is_dispatched:
             outcome = _of_second_asking(outcome)
+        if isinstance(outcome, Unknown):
+            self._rests_until[one.item.account_id] = clock.now() + REST_AFTER_UNKNOWN
         await self._settle(one.item, outcome)
         return isinstance(outcome, Accepted | Rejected)
 
