@@ -1,6 +1,7 @@
 """The Django app of campaigns."""
 
 from django.apps import AppConfig
+from typing_extensions import override
 
 
 class CampaignsConfig(AppConfig):
@@ -9,6 +10,7 @@ class CampaignsConfig(AppConfig):
     name = "menting.campaigns"
     label = "campaigns"
 
+    @override
     def ready(self) -> None:
         """Say what this part keeps of people."""
         from menting.campaigns import keeping  # noqa: PLC0415  # models come first

@@ -262,7 +262,9 @@ async def _watch(campaign_id: int) -> None:
         running = Campaign.objects.filter(pk=campaign_id, state=CampaignState.RUNNING)
         return running.exists()
 
-    while await bridge.call(_runs):
+    while True:
+        if not await bridge.call(_runs):
+            return
         await asyncio.sleep(POLL_SECONDS)
 
 
