@@ -156,7 +156,7 @@ delete from staged where n in (
 _GRANTS = """from people_consent c join accounts_account a on a.id = c.account_id
     where c.contact_id = p.id and c.purpose = %(purpose)s and c.act = 'granted'"""
 _TO_US = """and c.account_id in (
-      select account_id from campaigns_campaign_accounts where campaign_id = %(campaign)s)"""
+    select account_id from campaigns_campaign_accounts where campaign_id = %(campaign)s)"""
 
 #: Null for a person who gets it. Of several grants the one that may be used, else the last.
 _REASON = f"""case {{outside}}

@@ -8,7 +8,7 @@ from itertools import groupby
 from django.utils.translation import gettext, pgettext_lazy
 
 from menting.console.places import Place
-from menting.console.visitbook import Count, Seen
+from menting.console.visitbook import NONE, Count, Seen
 from menting.spaces import visitors
 
 _LETTERS = "甲乙丙丁戊己庚辛壬癸"
@@ -47,7 +47,7 @@ def by_day(seen: Sequence[Seen], place: Place, days: Mapping[date, Count]) -> li
     names = visitors.names([one.who for one in seen if one.who])
     grouped = groupby(seen, key=lambda one: one.at.astimezone(place.zone).date())
     return [
-        LogDay(day, days.get(day, Count(0, 0)), _lines(list(group), names))
+        LogDay(day, days.get(day, NONE), _lines(list(group), names))
         for day, group in grouped
     ]
 

@@ -4,37 +4,32 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext
 
 from menting.base import clock
-from menting.console import filters, keyset, places, times, visitbook, visitlog, visitsums
+from menting.console import keyset, places, times, visitbook, visitlog, visitsums
 from menting.console.page import OperatorRequest, show, shown
 from menting.console.places import Place
 from menting.spaces import visitors
 from menting.spaces.models import Space
-
-_WHO = {"named": gettext_lazy("By name"), "nameless": gettext_lazy("Nameless")}
-_NAMED = {"named": True, "nameless": False}
 
 
 @shown("visits.read")
 def visits(request: OperatorRequest) -> HttpResponse:
     """Show a space's log, sums, tops and calendar; the log from a date backwards too."""
     place = places.find(request.GET.get("space", ""))
-    asked = filters.of(request, {"who": {key: str(word) for key, word in _WHO.items()}})
     days = visitbook.days(place.number)
     context = {
         "place": place,
         "spaces": Space.objects.order_by("pk"),
         "heading": _heading(days),
-        "filters": asked,
-        "who": {key: str(word) for key, word in _WHO.items()},
         "stats": visitsums.stats(place, days),
         "tops": visitsums.tops(place),
+        "faces": visitsums.faces(place),
         "calendar": visitsums.calendar(place, days, whole="whole" in request.GET),
         "months": visitsums.months(place, days),
         "ever": bool(days),
-        **_log(request, place, asked, days),
+        **_log(request, place, days),
     }
     return show(request, "visits.html", context)
 
@@ -57,16 +52,13 @@ def visitor(request: OperatorRequest, who: int) -> HttpResponse:
     return show(request, "visitor.html", context)
 
 
-def _log(
-    request: OperatorRequest, place: Place, asked: filters.Filters, days: visitsums.Days
-) -> dict[str, Any]:
+def _log(request: OperatorRequest, place: Place, days: visitsums.Days) -> dict[str, Any]:
     day = _day(request)
     started = clock.micros(clock.now())
     page = visitbook.latest(
         place.number,
         before=request.GET.get("before", ""),
         until=_end(day, place) if day else None,
-        named=_NAMED.get(asked["who"]),
     )
     took = clock.micros(clock.now()) - started
     return {

@@ -10,7 +10,8 @@ from django.utils.translation import gettext
 from menting.base import clock
 from menting.console import charts, places, times, visitbook, visitlog
 from menting.console.places import Place
-from menting.console.visitbook import Count
+from menting.console.visitbook import NONE, Count
+from menting.spaces import visitors
 
 #: How many years the calendar shows before the rest is asked for.
 YEARS = 12
@@ -75,6 +76,16 @@ class Top:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedVisitor:
+    """Somebody who agreed to be named, and how often they came."""
+
+    who: int
+    name: str
+    key: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Today:
     """Today's visits against the same weekday a week before."""
 
@@ -99,9 +110,9 @@ def stats(place: Place, days: Days) -> list[Stat]:
     """Return the visits of today, this month, this year and ever, and of daily visitors."""
     now = place.today
     month, year = _month(days, now.year, now.month), _year(days, now.year)
-    last_week = days.get(now - timedelta(days=7), Count(0, 0)).visits
+    last_week = days.get(now - timedelta(days=7), NONE).visits
     return [
-        Stat(gettext("Today"), days.get(now, Count(0, 0)).visits, _week_ago(last_week)),
+        Stat(gettext("Today"), days.get(now, NONE).visits, _week_ago(last_week)),
         Stat(
             times.month_name(now.month),
             month,
@@ -123,6 +134,12 @@ def stats(place: Place, days: Days) -> list[Stat]:
             sum(count.visits for count in days.values()),
             gettext("by name %(n)s")
             % {"n": f"{sum(count.named for count in days.values()):,}"},
+        ),
+        Stat(
+            gettext("Sum of daily visitors, %(month)s")
+            % {"month": times.month_name(now.month)},
+            sum(count.visitors for day, count in days.items() if _ym(day) == _ym(now)),
+            gettext("who comes on two days counts twice"),
         ),
     ]
 
@@ -197,6 +214,14 @@ def tops(place: Place) -> list[Top]:
     ]
 
 
+def faces(place: Place) -> list[NamedVisitor]:
+    """Return the named visitors who came most; whoever withdrew the name is not told."""
+    found = visitbook.faces(place.number)
+    names = visitors.names([who for who, _ in found])
+    named = [NamedVisitor(who, names[who], who % 6, n) for who, n in found if who in names]
+    return named[:5]
+
+
 def today() -> Today:
     """Return today's hours of all spaces together, and those of a week before."""
     place = places.find("")
@@ -243,7 +268,7 @@ def _year(days: Days, year: int) -> int:
 
 def _on(days: Days, now: date, year: int) -> int:
     try:
-        return days.get(now.replace(year=year), Count(0, 0)).visits
+        return days.get(now.replace(year=year), NONE).visits
     except ValueError:  # 29 February in a year without one
         return 0
 

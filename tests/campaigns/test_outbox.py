@@ -7,10 +7,12 @@ from django.db import IntegrityError, transaction
 
 from menting.base import clock
 from menting.base.lease import LEASE
-from menting.campaigns import advance, approve, outbox, resolve
+from menting.campaigns import advance, approve, outbox, recovery, resolve
+from menting.campaigns.errors import StateError
 from menting.campaigns.models import Campaign, CampaignState, Delivery
 from menting.people.outbound import Accepted, Later, Outbound, Rejected, Unknown
 from menting.users import house
+from menting.users.models import AuditEntry
 from tests.campaigns import world
 
 pytestmark = pytest.mark.django_db
@@ -95,7 +97,7 @@ def test_a_claim_whose_lease_ran_out_is_ready_again() -> None:
     world.friends(world.account(), 1)
     world.running()
     [item] = claimed()
-    assert outbox.recover(clock.now() + LEASE) == 0
+    assert recovery.recover(clock.now() + LEASE) == 0
     assert only().state == "ready"
     assert not outbox.dispatch(item, "Hello", me=ME)
 
@@ -105,7 +107,7 @@ def test_a_dispatch_whose_lease_ran_out_is_unknown_and_never_ready() -> None:
     world.running()
     [item] = claimed()
     assert outbox.dispatch(item, "Hello", me=ME)
-    assert outbox.recover(clock.now() + LEASE) == 1
+    assert recovery.recover(clock.now() + LEASE) == 1
     assert only().state == "unknown"
     assert not outbox.settle(item, Accepted("$1"), me=ME)
     assert claimed() == []
@@ -227,8 +229,6 @@ def test_an_operator_may_assume_that_it_arrived() -> None:
 
 
 def test_an_operator_may_send_again_and_the_log_names_the_risk() -> None:
-    from menting.users.models import AuditEntry
-
     world.friends(world.account(), 1)
     world.running()
     row = unknown()
@@ -241,8 +241,6 @@ def test_an_operator_may_send_again_and_the_log_names_the_risk() -> None:
 
 
 def test_a_known_outcome_cannot_be_resolved() -> None:
-    from menting.campaigns.errors import StateError
-
     world.friends(world.account(), 1)
     world.running()
     [item] = claimed()
@@ -256,14 +254,11 @@ def test_a_platform_that_knows_keys_is_asked_again_with_the_same_key_and_text() 
     account = world.account()
     world.friends(account, 1)
     world.running()
-    key = unknown_key = None
     [item] = claimed()
-    key = item.key
     outbox.dispatch(item, "Hello", me=ME)
     outbox.settle(item, Unknown("no answer"), me=ME)
     [again] = resolve.ask_again(ME, [account.pk], now=clock.now(), limit=10)
-    unknown_key = again.key
-    assert (unknown_key, again.text) == (key, "Hello")
+    assert (again.key, again.text) == (item.key, "Hello")
     assert only().state == "dispatching"
     assert outbox.settle(again, Accepted("$1"), me=ME)
 

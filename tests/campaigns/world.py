@@ -27,7 +27,10 @@ def contact(name: str = "", language: str = "en") -> Contact:
     """Make a person who has come once."""
     now = clock.now()
     return Contact.objects.create(
-        name=name or f"Person {next(_numbers)}", language=language, created_at=now, last_at=now
+        name=name or f"Person {next(_numbers)}",
+        language=language,
+        created_at=now,
+        last_at=now,
     )
 
 

@@ -36,7 +36,7 @@ PAGES = [
     "accounts/import/",
     "accounts/{account}/",
     "visits/",
-    "visits/?space=tree&day=2011-03-02&who=named",
+    "visits/?space=tree&day=2011-03-02",
     "spaces/",
     "spaces/new/",
     "spaces/{slug}/",
