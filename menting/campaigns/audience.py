@@ -156,13 +156,15 @@ delete from staged where n in (
 _GRANTS = """from people_consent c join accounts_account a on a.id = c.account_id
     where c.contact_id = p.id and c.purpose = %(purpose)s and c.act = 'granted'"""
 _TO_US = """and c.account_id in (
-      select account_id from campaigns_campaign_accounts where campaign_id = %(campaign)s)"""
+    select account_id from campaigns_campaign_accounts where campaign_id = %(campaign)s)"""
 
 #: Null for a person who gets it. Of several grants the one that may be used, else the last.
 _REASON = f"""case {{outside}}
   when not exists (select 1 {_GRANTS}) then '{Reason.NEVER}'
-  when not exists (select 1 {_GRANTS} {_TO_US}) then '{Reason.OTHER}'
-  when not exists (select 1 {_GRANTS} {_TO_US} and {_USABLE}) then '{Reason.ACCOUNT}'
+  when not exists (select 1 {_GRANTS} {_TO_US})
+    then '{Reason.OTHER}'
+  when not exists (select 1 {_GRANTS} {_TO_US} and {_USABLE})
+    then '{Reason.ACCOUNT}'
   else (
     select why from (
       select c.id, {consent.WHY_NOT} as why from people_consent c

@@ -1,6 +1,6 @@
 """Pace: GCRA on the accounts' rows, debited in the transaction of the claim."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import connection
@@ -20,11 +20,11 @@ def allowances(account_ids: Sequence[int], *, now: datetime, most: int) -> dict[
     return {pk: n for pk, n in free.items() if n}
 
 
-def debit(account_id: int, *, spent: int, now: datetime) -> None:
-    """Count `spent` messages against the account's limit."""
+def debit(spent: Mapping[int, int], *, now: datetime) -> None:
+    """Count messages against the limits: how many by account."""
+    here = clock.micros(now)
     with connection.cursor() as cursor:
-        here = clock.micros(now)
-        cursor.execute(_DEBIT, (here, here, spent, account_id))
+        cursor.executemany(_DEBIT, [(here, here, n, pk) for pk, n in spent.items()])
 
 
 def hold(account_id: int, *, until: datetime) -> None:

@@ -89,21 +89,23 @@ def _clear(campaign: Campaign) -> None:
 
 def _insert(campaign: Campaign) -> None:
     with connection.cursor() as cursor:
-        _choose_languages(campaign)
+        choose_languages(campaign)
         cursor.execute("select coalesce(max(n), 0) from staged")
         last = int(cursor.fetchone()[0])
         for start in range(0, last, CHUNK):
             with transaction.atomic():
                 _lock(campaign)
-                cursor.execute(_INSERT, _insert_values(campaign, start))
+                cursor.execute(INSERT, insert_values(campaign, start, CHUNK))
 
 
-def _insert_values(campaign: Campaign, start: int) -> tuple[object, ...]:
+def insert_values(campaign: Campaign, start: int, rows: int) -> tuple[object, ...]:
+    """Return what `INSERT` is given to insert `rows` staged people from `start` on."""
     due = connection.ops.adapt_datetimefield_value(clock.now())
-    return (campaign.pk, campaign.occurrence, due, start, start + CHUNK)
+    return (campaign.pk, campaign.occurrence, due, start, start + rows)
 
 
-def _choose_languages(campaign: Campaign) -> None:
+def choose_languages(campaign: Campaign) -> None:
+    """Write beside each staged person the language of the content nearest to theirs."""
     with connection.cursor() as cursor:
         cursor.execute("select distinct language from staged")
         ours = house.get().language
@@ -176,7 +178,7 @@ delete from campaigns_delivery where id in (
 _CHOOSE_LANGUAGE = "update staged set language = %s where language = %s"
 
 #: `staged` numbers people in account order, so ids of deliveries follow accounts.
-_INSERT = """
+INSERT = """
 insert into campaigns_delivery
   (campaign_id, occurrence, due, account_id, contact_id, identity_id, conversation_id,
    consent_id, language, state, reason, attempts, fence, lease_by, text, text_hash,

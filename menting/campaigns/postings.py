@@ -77,7 +77,7 @@ def _claim(row: Posting, me: str, now: datetime) -> Outbound:
     until = connection.ops.adapt_datetimefield_value(lease.until(now))
     with connection.cursor() as cursor:
         cursor.execute(statements.OF["posting"].claim, (me, until, row.pk, row.fence))
-    pace.debit(row.account_id, spent=1, now=now)
+    pace.debit({row.account_id: 1}, now=now)
     return outbound(row, fence=row.fence + 1, text=row.text)
 
 

@@ -69,7 +69,7 @@ def ask_again(
         for account, free in pace.allowances(sorted(accounts), now=now, most=limit).items():
             most = min(free, limit - len(got))
             taken = _deliveries(me, account, now, most) + _postings(me, account, now, most)
-            pace.debit(account, spent=len(taken), now=now)
+            pace.debit({account: len(taken)}, now=now)
             got += taken
     return got
 

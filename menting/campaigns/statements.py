@@ -18,7 +18,7 @@ join people_identity i on i.id = d.identity_id"""
 
 #: An account's next ready deliveries of a campaign, by `delivery_ready`.
 PICK = f"""
-select d.id, d.fence, v.external_id, d.text, {consent.WHY_NOT}
+select d.id, d.fence, d.account_id, v.external_id, d.text, {consent.WHY_NOT}
 from campaigns_delivery d{_CONSENT}
 where d.campaign_id = %s and d.account_id = %s and d.state = 'ready' and d.due <= %s
 order by d.due, d.id limit %s"""
@@ -65,6 +65,8 @@ class Steps:
     expire_claimed: str
     expire_dispatching: str
     leased: str
+    expired: str
+    attempts: str
 
 
 def _steps(table: str, *, gate: str) -> Steps:
@@ -94,6 +96,9 @@ def _steps(table: str, *, gate: str) -> Steps:
         f"settled_at = %s, {free} where {{expired}} and state = 'dispatching'",
         leased=f"select distinct lease_by from {table} "
         "where state in ('claimed', 'dispatching')",
+        expired=f"select 1 from {table} where {{expired}} "
+        "and state in ('claimed', 'dispatching') limit 1",
+        attempts=f"select attempts from {table} where id = %s",
     )
 
 
@@ -101,8 +106,11 @@ _RUNS = """exists (
   select 1 from campaigns_campaign k where k.id = campaign_id and k.state = 'running')"""
 
 #: A pause, a withdrawal or a block that came after the claim is still in time here.
-_STILL_AGREED = f"""exists (
-  select 1 from people_consent c where c.id = consent_id and {consent.IN_FORCE})"""
+_STILL_AGREED = """not exists (
+  select 1 from people_consent c join people_consent later
+    on later.contact_id = c.contact_id and later.account_id = c.account_id
+    and later.id > c.id and later.purpose in (c.purpose, '*')
+  where c.id = consent_id)"""
 
 OF: Mapping[str, Steps] = {
     "delivery": _steps("campaigns_delivery", gate=f"{_RUNS} and {_STILL_AGREED}"),

@@ -62,7 +62,6 @@ class Heard(enum.Enum):
     UNCHANGED = enum.auto()  # about consent, but it stands as it stood
 
 
-@transaction.atomic
 def hear(message: Message) -> Heard:
     """Enter what a message says about consent, with the message as evidence."""
     meaning = words.meaning(message.text)
@@ -72,6 +71,13 @@ def hear(message: Message) -> Heard:
         return _granted(grant(message))
     if meaning is Meaning.ANSWER_YES and _is_answer(message):
         return _granted(grant(message, wording=_noticed(message.conversation)))
+    return Heard.NOTHING
+
+
+def hear_answer(message: Message) -> Heard:
+    """Hear only what answers a notice, for a message that came before its outcome did."""
+    if words.meaning(message.text) in (Meaning.ANSWER_YES, Meaning.ANSWER_NO):
+        return hear(message)
     return Heard.NOTHING
 
 
@@ -91,7 +97,7 @@ def grant(
     entry = _entry(conversation, act=Consent.Act.GRANTED, purpose=purpose, at=message.at)
     entry.message = message
     entry.wording = wording or wordings.current(
-        purpose, conversation.identity.contact.language or "en"
+        purpose, wordings.spoken(conversation.identity.contact.language)
     )
     return ledger.append(entry)
 
@@ -185,7 +191,7 @@ def _may_grant(message: Message, purpose: str) -> bool:
     if (conversation.account_id, purpose) in known.granted:
         return False
     ended_at = known.ended_at(conversation.account_id)
-    erased_at = suppression.since(conversation.identity)
+    erased_at = suppression.since(bytes(conversation.identity.endpoint))
     return (ended_at is None or ended_at <= message.at) and (
         erased_at is None or erased_at < message.at
     )

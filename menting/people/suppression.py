@@ -31,9 +31,9 @@ def suppress(identity: Identity, *, reason: Reason, at: datetime) -> None:
     )
 
 
-def since(identity: Identity) -> datetime | None:
-    """Return since when the address gets nothing, or None."""
-    rows = Suppression.objects.filter(endpoint=bytes(identity.endpoint))
+def since(address: bytes) -> datetime | None:
+    """Return since when the address with this keyed hash gets nothing, or None."""
+    rows = Suppression.objects.filter(endpoint=address)
     return rows.values_list("at", flat=True).first()
 
 

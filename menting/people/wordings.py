@@ -64,6 +64,11 @@ def current(purpose: str, language: str) -> Wording:
     )
 
 
+def spoken(language: str) -> str:
+    """Return in which of the program's languages a person of `language` is spoken to."""
+    return "zh-hans" if language.startswith("zh") else "en"
+
+
 def _who(language: str) -> str:
     owner = house.get()
     if not owner.legal_name:

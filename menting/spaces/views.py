@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from menting.base import config
 from menting.spaces import address, guestbook, languages, links, read, stamps, visitors
 from menting.spaces.forms import NamedForm, SignForm
-from menting.spaces.models import Post, Space
+from menting.spaces.models import Post, Space, Visitor
 from menting.users.models import User
 
 P = ParamSpec("P")
@@ -127,7 +127,7 @@ def follow(request: HttpRequest, code: str) -> HttpResponse:
     link = links.follow(code)
     if link is None:
         raise Http404
-    _seen(request, link.space)
+    _seen(request, link.space, _visitor(request, link.space))
     response = HttpResponseRedirect(link.url)
     response.headers["Cache-Control"] = "private, no-store"
     return response
@@ -136,25 +136,28 @@ def follow(request: HttpRequest, code: str) -> HttpResponse:
 def _page(
     request: HttpRequest, space: Space, template: str, here: dict[str, Any]
 ) -> HttpResponse:
-    user = request.user
-    visitor = visitors.of(user, space) if user.is_authenticated else None
+    visitor = _visitor(request, space)
     common = {
         "space": space,
-        "visit": _seen(request, space),
+        "visit": _seen(request, space, visitor),
         "visitor": visitor,
         "can_sign_in": config.current().smtp is not None,
     }
     return render(request, template, common | here)
 
 
-def _seen(request: HttpRequest, space: Space) -> dict[str, Any]:
+def _visitor(request: HttpRequest, space: Space) -> Visitor | None:
+    user = request.user
+    return visitors.of(user, space) if user.is_authenticated else None
+
+
+def _seen(request: HttpRequest, space: Space, visitor: Visitor | None) -> dict[str, Any]:
     """Say to the server, which keeps visits, what was shown to whom; return the visit."""
     visit: dict[str, Any] | None = getattr(request, "scope", {}).get("menting.visit")
     if visit is None:
         return {}
     visit["space"], visit["path"] = space.slug, request.path
-    user = request.user
-    visit["who"] = visitors.who_of(user, space) if user.is_authenticated else 0
+    visit["who"] = visitor.who if visitor else 0
     return visit
 
 

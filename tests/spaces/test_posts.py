@@ -99,4 +99,4 @@ def test_no_text_at_all_can_run(text: str) -> None:
 def test_a_text_built_to_last_ends_soon(bomb: str) -> None:
     begun = time.perf_counter()
     markdown.render(bomb[: posts.TEXT_LENGTH])
-    assert time.perf_counter() - begun < 5  # seconds, on a machine that is busy
+    assert time.perf_counter() - begun < 4  # seconds; 1.4 where nothing else runs

@@ -20,11 +20,14 @@ def seal(name: str) -> dict[str, object]:
 
 
 @register.simple_tag
-def face(name: str, key: int) -> SafeString:
+def face(name: str, key: int, size: str = "") -> SafeString:
     """Draw a person's round face from the first letter, tinted by id."""
     letter = next((sign for sign in name if sign.isalnum()), "·")
     return format_html(
-        '<span class="face t{}" aria-hidden="true">{}</span>', key % 6 + 1, letter.upper()
+        '<span class="face{} t{}" aria-hidden="true">{}</span>',
+        f" face-{size}" if size else "",
+        key % 6 + 1,
+        letter.upper(),
     )
 
 
