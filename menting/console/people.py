@@ -15,7 +15,7 @@ from django.utils.translation import gettext, gettext_lazy
 from menting.campaigns.models import Delivery
 from menting.console import filters, keyset, timeline
 from menting.console.page import OperatorRequest, after, done, refused, show, shown
-from menting.console.templatetags.look import MARKS
+from menting.console.templatetags.look import MARKS, channel
 from menting.people import erase as erasing
 from menting.people import export as exporting
 from menting.people.models import ANY_PURPOSE, Consent, Contact, Message, SendState
@@ -124,7 +124,7 @@ def standings(ledger: Iterable[Consent]) -> list[Standing]:
     """Return each purpose's latest word by account; one on every purpose ends all."""
     latest: dict[tuple[str, str], Consent] = {}
     for entry in sorted(ledger, key=lambda entry: entry.pk):
-        account = f"{entry.channel} · {entry.account}"
+        account = f"{channel(entry.channel)} · {entry.account}"
         if entry.purpose == ANY_PURPOSE:
             for key in [key for key in latest if key[1] == account]:
                 latest[key] = entry

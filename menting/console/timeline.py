@@ -10,7 +10,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from menting.accounts.models import Account
 from menting.campaigns.models import Delivery
+from menting.console.templatetags.look import channel
 from menting.people.models import Consent, Contact, Message
 from menting.spaces.models import GuestbookEntry
 
@@ -97,7 +99,7 @@ def _messages(contact: Contact, before: datetime | None) -> Iterator[Moment]:
             icon="say",
             title=gettext("Wrote") if is_in else gettext("Was written to"),
             quote=gettext("[cannot be shown here]") if row.is_unreadable else row.text,
-            detail=f"{row.account.channel} · {row.account}",
+            detail=_by(row.account),
         )
 
 
@@ -122,7 +124,7 @@ def _campaigns(contact: Contact, before: datetime | None) -> Iterator[Moment]:
             icon="campaign",
             title=gettext("Campaign “%(name)s”: %(state)s")
             % {"name": row.campaign.name, "state": row.get_state_display()},
-            detail=f"{row.account.channel} · {row.account}",
+            detail=_by(row.account),
         )
 
 
@@ -142,10 +144,14 @@ def purpose_word(purpose: str) -> str:
     return gettext("every purpose") if purpose == "*" else purpose
 
 
+def _by(account: Account) -> str:
+    return f"{channel(account.channel)} · {account}"
+
+
 def _evidence(row: Consent) -> str:
     if row.wording is None:
-        return f"{row.channel} · {row.account}"
+        return _by(row.account)
     return gettext("%(account)s; wording no. %(version)d") % {
-        "account": f"{row.channel} · {row.account}",
+        "account": _by(row.account),
         "version": row.wording.version,
     }
