@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext, gettext_lazy
 
@@ -96,7 +96,10 @@ def person(request: OperatorRequest, pk: int) -> HttpResponse:
 @done("people.export")
 def export(request: OperatorRequest, pk: int) -> HttpResponse:
     """Give the copy of everything that is kept of a person, as a file."""
-    told = exporting.export(request.actor, pk)
+    try:
+        told = exporting.export(request.actor, pk)
+    except erasing.NoSuchPersonError as error:
+        raise Http404(str(error)) from error
     answer = HttpResponse(
         json.dumps(told, ensure_ascii=False, indent=1, default=str),
         content_type="application/json; charset=utf-8",
@@ -115,7 +118,10 @@ def erase(request: OperatorRequest, pk: int) -> HttpResponse:
             "console:person",
             pk,
         )
-    erasing.erase(request.actor, pk)
+    try:
+        erasing.erase(request.actor, pk)
+    except erasing.NoSuchPersonError as error:
+        raise Http404(str(error)) from error
     said = gettext("Erased. The bytes are gone from every file within 24 hours.")
     return after(request, said, "console:people")
 
