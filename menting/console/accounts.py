@@ -17,6 +17,7 @@ from menting.accounts import roster, signin
 from menting.accounts.models import Account, AccountState
 from menting.console import charts, filters, keyset
 from menting.console.page import OperatorRequest, after, both, done, refused, show, shown
+from menting.console.templatetags.look import channel
 from menting.people.models import Conversation
 
 #: The most pressing first; also the order of the columns read from right to left.
@@ -132,7 +133,7 @@ def accounts(request: OperatorRequest) -> HttpResponse:
         request,
         {
             "q": None,
-            "channel": {row.channel: row.channel for row in everyone.rows},
+            "channel": {row.channel: channel(row.channel) for row in everyone.rows},
             "state": {state.value: str(state.label) for state in STATES},
         },
     )

@@ -10,6 +10,7 @@ from django.utils.translation import gettext, ngettext, pgettext
 
 from menting.accounts.models import Account, AccountState
 from menting.campaigns.models import Campaign, CampaignState, Delivery
+from menting.console.templatetags.look import channel
 from menting.people.models import SendState
 from menting.spaces.models import GuestbookEntry, Space
 from menting.users import guard, house
@@ -95,7 +96,7 @@ def _account_call(
         )
     )
     told = gettext(", ").join(
-        f"{channel} {count:,}" for channel, count in by_channel.items()
+        f"{channel(name)} {count:,}" for name, count in by_channel.items()
     )
     return Call(
         title=title % {"n": n},

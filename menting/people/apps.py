@@ -8,3 +8,9 @@ class PeopleConfig(AppConfig):
 
     name = "menting.people"
     label = "people"
+
+    def ready(self) -> None:
+        """Say what this part keeps of people."""
+        from menting.people import keeping, registry  # noqa: PLC0415  # models come first
+
+        registry.register(keeping.PART)

@@ -138,6 +138,27 @@ def signal(conversation: Conversation, *, at: datetime) -> bool:
     return True
 
 
+@transaction.atomic
+def end(contact_id: int, *, at: datetime) -> int:
+    """End every grant of a person who is being erased; return how many accounts it was."""
+    granted = standing.of(contact_id).granted
+    latest = {account: entry for (account, _), entry in granted.items()}
+    for account_id, entry in sorted(latest.items()):
+        ledger.append(
+            Consent(
+                contact_id=contact_id,
+                identity_id=entry.identity_id,
+                account_id=account_id,
+                channel=entry.channel,
+                act=Consent.Act.WITHDRAWN,
+                purpose=ANY_PURPOSE,
+                at=at,
+            )
+        )
+    unask(contact_id)
+    return len(latest)
+
+
 def unask(contact_id: int) -> None:
     """Take every notice back: none is sent any more, and none can be answered."""
     Conversation.objects.filter(identity__contact=contact_id).update(noticed_at=None)
