@@ -1,4 +1,4 @@
-"""Compile the catalogues of words into what gettext reads; also as hatchling's build hook."""
+"""Compile the catalogues of words for gettext; also hatchling's build hook."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ LOCALE = Path(__file__).resolve().parent.parent / "menting" / "locale"
 class Words(BuildHookInterface[Any]):
     """Compiles the catalogues before a wheel is made."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Run before each build."""
         compile_all()
 

@@ -31,9 +31,12 @@ def database(*, make: bool = False, migrate: bool = True) -> Folder:
     chosen.prepare()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "menting.server.settings")
     django.setup()
+    from menting.server import logs, upgrade
+
+    # To stderr, and only what is amiss: a command's stdout is its result alone.
+    logs.configure("WARNING")
     if not migrate:
         return chosen
-    from menting.server import upgrade
 
     try:
         upgrade.bring_up_to_date(chosen)

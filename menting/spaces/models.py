@@ -84,6 +84,8 @@ class GuestbookEntry(models.Model):
     invitation = models.ForeignKey(Invitation, on_delete=models.PROTECT, null=True)
     at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
+    #: Which rule decided, so that the owner can judge it and undo it.
+    reason = models.CharField(max_length=40, blank=True)
 
     class Meta:
         constraints = [
@@ -97,6 +99,18 @@ class GuestbookEntry(models.Model):
 
     def __str__(self) -> str:
         return f"entry {self.pk}"
+
+
+class Throttle(models.Model):
+    """How soon a network may sign a guestbook again; forgotten once that time is over."""
+
+    #: A keyed hash of space and network: the address itself is kept nowhere.
+    key = models.BinaryField(max_length=32, unique=True)
+    #: The theoretical arrival time of `base.pace`, in microseconds since 1970.
+    tat = models.BigIntegerField(default=0, db_index=True)
+
+    def __str__(self) -> str:
+        return f"throttle {self.pk}"
 
 
 class Link(models.Model):

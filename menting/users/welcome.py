@@ -2,6 +2,7 @@
 
 from allauth.account.internal.flows.login import perform_login, record_authentication
 from allauth.account.models import Login
+from django.conf import settings
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -50,7 +51,9 @@ def welcome(request: HttpRequest) -> HttpResponse:
         _store(user, form.cleaned_data)
         update_session_auth_hash(request, user)
         return redirect(
-            "mfa_add_webauthn" if not user.has_usable_password() else "console:home"
+            settings.LOGIN_REDIRECT_URL
+            if user.has_usable_password()
+            else "mfa_add_webauthn"
         )
     return render(request, "users/welcome.html", {"form": form})
 

@@ -20,7 +20,8 @@ def test_the_file_gives_settings_and_the_environment_goes_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "menting.toml").write_text(
-        'port = 9000\npublic_url = "https://desk.example/"\n[smtp]\nhost = "mail"\nsender = "a@b"\n'
+        'port = 9000\npublic_url = "https://desk.example/"\n'
+        '[smtp]\nhost = "mail"\nsender = "a@b"\n'
     )
     monkeypatch.setenv("MENTING_PORT", "9100")
     monkeypatch.setenv("MENTING_SMTP__PORT", "2525")

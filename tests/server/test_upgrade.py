@@ -1,0 +1,30 @@
+"""The way up of a folder: copied before, and never downwards."""
+
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from menting.base.folder import Folder
+from menting.server import upgrade
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    folder = Folder(tmp_path)
+    folder.prepare()
+    return folder
+
+
+def test_a_newer_folder_is_refused_and_named(folder: Folder) -> None:
+    MigrationRecorder(connection).record_applied("people", "9999_from_the_future")
+    with pytest.raises(upgrade.NewerFolderError, match=r"people\.9999_from_the_future"):
+        upgrade.bring_up_to_date(folder)
+
+
+def test_a_folder_up_to_date_is_left_alone(folder: Folder) -> None:
+    upgrade.bring_up_to_date(folder)
+    assert list(folder.backups.iterdir()) == []
