@@ -55,7 +55,8 @@ def table(
 
 def command_errors(*kinds: type[Exception]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Turn the given errors, and those common to all, into one line and status 1."""
-    caught = (CommandError, OSError, UnicodeError, ValidationError, *kinds)
+    common = (CommandError, OSError, UnicodeError, ValidationError)
+    caught: tuple[type[Exception], ...] = (*common, *kinds)
 
     def decorate(command: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(command)
