@@ -39,27 +39,8 @@ GREETINGS = (
 EARLY_WORDS = ("同意", "yes")
 AGREEMENTS = ("订阅", "subscribe", "同意", "yes", "Subscribe", "YES")
 #: The last two say nothing.
-REFUSALS = [
-    "maybe later",
-    "no",
-    "不同意",
-    "以后再说",
-    "do I have to subscribe?",
-    "先不订阅了",
-    "",
-    "",
-]
-WITHDRAWALS = [
-    "退订",
-    "TD",
-    "td",
-    "ＴＤ",
-    "stop",
-    "STOP",
-    "ｓｔｏｐ",
-    "unsubscribe",
-    "Unsubscribe",
-]
+REFUSALS = ("maybe later", "no", "不同意", "do I have to subscribe?", "先不订阅了", "", "")
+WITHDRAWALS = ("退订", "TD", "td", "ＴＤ", "stop", "STOP", "ｓｔｏｐ", "unsubscribe")
 NOTHING: dict[str, list[str]] = {"types": []}
 FILTER = {
     "presence": NOTHING,
