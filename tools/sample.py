@@ -9,16 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from menting.visits.store.base import Mark
-from menting.visits.store.embedded import Embedded
-
 from menting.accounts import roster, signin, state
 from menting.accounts.models import Account, AccountState
 from menting.base import clock
 from menting.base.folder import Folder
 from menting.campaigns import advance, approve, content, outbox, plan, render
 from menting.channels.base import Event, EventType, Peer, Profile
-from menting.people import inbox
+from menting.people import inbox, replies
 from menting.people.outbound import Accepted, Outbound, Outcome, Rejected, Unknown
 from menting.spaces import guestbook, links, posts, space, visitors
 from menting.spaces.models import GuestbookEntry, Space
@@ -26,6 +23,8 @@ from menting.users import guard, house
 from menting.users import links as signin_links
 from menting.users.guard import Actor
 from menting.users.models import User
+from menting.visits.store.base import Mark
+from menting.visits.store.embedded import Embedded
 from menting.visits.visit import Visit, day_of
 
 ME = "sample"
@@ -84,6 +83,7 @@ def fill(folder: Folder, *, people: int = 240, accounts: int = 60, seed: int = 1
     )
     live = _accounts(actor, accounts, now)
     _people(live, people, dice, now)
+    _answer(live)
     _campaigns(actor, live)
     _states(now)
     place = _space(actor)
@@ -111,7 +111,7 @@ def _accounts(actor: Actor, n: int, now: datetime) -> list[Account]:
 def _people(live: Sequence[Account], n: int, dice: random.Random, now: datetime) -> None:
     for number in range(n):
         account = live[number % (len(live) - 6)]
-        at = now - timedelta(minutes=37 * number + dice.randrange(30), days=number % 7 * 30)
+        at = now - timedelta(minutes=36 * number + 5 + dice.randrange(30))
         inbox.receive(
             account_id=account.pk,
             events=list(_words(number, at, dice)),
@@ -137,6 +137,15 @@ def _words(number: int, at: datetime, dice: random.Random) -> Iterator[Event]:
         )
 
 
+def _answer(live: Sequence[Account]) -> None:
+    """Let the platform take the automatic answers that are due."""
+    ids = [account.pk for account in live]
+    while items := replies.claim(ME, ids, now=clock.now(), limit=500):
+        for item in items:
+            if replies.dispatch(item, item.text or "", me=ME):
+                replies.settle(item, Accepted(f"$answer{item.id}"), me=ME)
+
+
 def _campaigns(actor: Actor, live: Sequence[Account]) -> None:
     made = [
         content.create(actor, content.parse(CAMPAIGN.format(name=name)))
@@ -146,28 +155,32 @@ def _campaigns(actor: Actor, live: Sequence[Account]) -> None:
         plan.plan(actor, campaign.pk)
         approve.approve(actor, campaign.pk)
         approve.start(actor, campaign.pk)
-        _send(live, stop_at=0 if campaign is made[0] else 40)
+        _send(live, is_whole=campaign is made[0])
     advance.finish(now=clock.now())
 
 
-def _send(live: Sequence[Account], *, stop_at: int) -> None:
-    """Send what is ready, each outcome once in a while, until so many are left."""
-    outcomes = _outcomes()
-    advance.make_ready()
+def _send(live: Sequence[Account], *, is_whole: bool) -> None:
+    """Send all and have it accepted, or one message an account with every outcome."""
     ids = [account.pk for account in live]
-    while items := outbox.claim(ME, ids, now=clock.now(), limit=len(ids), lane=1):
+    outcomes = _outcomes(is_whole)
+    advance.make_ready()
+    for minutes in range(0, 600 if is_whole else 1, 30):  # else the pace holds some back
+        later = clock.now() + timedelta(minutes=minutes)
+        items = outbox.claim(ME, ids, now=later, limit=1_000, lane=50 if is_whole else 1)
         for item, text in render.texts(items).items():
             if isinstance(text, str) and outbox.dispatch(item, text, me=ME):
                 outbox.settle(item, next(outcomes)(item), me=ME)
-        if stop_at:
-            return
 
 
-def _outcomes() -> Iterator[Callable[[Outbound], Outcome]]:
-    taken = [lambda item: Accepted(f"$sent{item.kind}{item.id}")] * 18
-    return itertools.cycle(
-        [*taken, lambda _: Unknown("no answer"), lambda _: Rejected("M_FORBIDDEN")]
-    )
+def _outcomes(is_whole: bool) -> Iterator[Callable[[Outbound], Outcome]]:
+    good: list[Callable[[Outbound], Outcome]] = [
+        lambda item: Accepted(f"$sent{item.kind}{item.id}")
+    ]
+    bad: list[Callable[[Outbound], Outcome]] = [
+        lambda _: Unknown("no answer"),
+        lambda _: Rejected("M_FORBIDDEN"),
+    ]
+    return itertools.cycle(good if is_whole else [*good * 12, *bad])
 
 
 def _states(now: datetime) -> None:

@@ -19,6 +19,7 @@ from menting.people.outbound import Outbound
 from menting.users import audit, guard, house
 from menting.users.guard import Actor
 
+Row = Delivery | Posting
 _Row = TypeVar("_Row", Delivery, Posting)
 
 #: Synapse remembers a transaction id for 24 h; an hour is left for clocks and waiting.
@@ -68,7 +69,10 @@ def ask_again(
     Whoever has opted out since is not asked for: the first try may never have arrived.
     The rows come back in `dispatching`, with their text.
     """
-    found = [*_unknown(Delivery, accounts, now), *_unknown(Posting, accounts, now)]
+    found: list[Row] = [
+        *_unknown(Delivery, accounts, now),
+        *_unknown(Posting, accounts, now),
+    ]
     if not found or house.get().held_since is not None:
         return []
     with transaction.atomic():
@@ -97,33 +101,33 @@ def _unknown(rows: type[_Row], accounts: Sequence[int], now: datetime) -> list[_
     return [row for row in there.order_by("pk")[:_LOOKED_AT] if _is_due(row, now)]
 
 
-def _is_due(row: _Row, now: datetime) -> bool:
+def _is_due(row: Row, now: datetime) -> bool:
     wait = min(timedelta(seconds=2**row.attempts), LONGEST_WAIT)
     return row.settled_at is None or row.settled_at + wait <= now
 
 
-def _may_go(row: _Row, free: dict[int, int]) -> bool:
+def _may_go(row: Row, free: dict[int, int]) -> bool:
     if not free.get(row.account_id) or not _is_agreed(row):
         return False
     free[row.account_id] -= 1
     return True
 
 
-def _is_agreed(row: _Row) -> bool:
+def _is_agreed(row: Row) -> bool:
     if isinstance(row, Posting):
         return True
     now = consent.in_force(row.contact_id, row.account_id, row.campaign.purpose)
     return now is not None and now.pk == row.consent_id
 
 
-def _take(row: _Row, me: str, now: datetime) -> bool:
-    until = connection.ops.adapt_datetimefield_value(lease.until(now))
+def _take(row: Row, me: str, now: datetime) -> bool:
+    until = statements.stored(lease.until(now))
     with connection.cursor() as cursor:
         cursor.execute(statements.OF[_kind(row)].ask_again, (me, until, row.pk, row.fence))
         return bool(cursor.rowcount)
 
 
-def _outbound(row: _Row) -> Outbound:
+def _outbound(row: Row) -> Outbound:
     if isinstance(row, Posting):
         return postings.outbound(row, fence=row.fence + 1, text=row.text)
     return Outbound(
@@ -137,5 +141,5 @@ def _outbound(row: _Row) -> Outbound:
     )
 
 
-def _kind(row: _Row) -> str:
+def _kind(row: Row) -> str:
     return "posting" if isinstance(row, Posting) else "delivery"

@@ -8,6 +8,10 @@ that says its condition in the same words.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
 
 from menting.people import consent
 
@@ -34,6 +38,11 @@ MAKE_READY = """
 update {table} set state = 'ready' where id in (
   select id from {table} where campaign_id = %s and occurrence = %s and state = 'planned'
   order by id limit %s)"""
+
+
+def stored(at: datetime) -> Any:
+    """Return a time as this database is given it in SQL."""
+    return connection.ops.adapt_datetimefield_value(at)
 
 
 @dataclass(frozen=True, slots=True)

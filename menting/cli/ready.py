@@ -7,14 +7,17 @@ import django
 from menting.base import config
 from menting.base.folder import Folder
 from menting.cli import out
+from menting.server import logs
 
 
 def folder() -> Folder:
     """Return the chosen data folder, with the settings read and found good."""
     try:
-        return Folder(config.current().data)
+        settings = config.current()
     except config.BadSettingsError as error:
         out.fail(str(error))
+    logs.configure(settings.log_level)
+    return Folder(settings.data)
 
 
 def database(*, make: bool = False, migrate: bool = True) -> Folder:

@@ -15,7 +15,7 @@ from tests.spaces.conftest import written
 
 @pytest.fixture
 def contact(yard: Space, owner: Actor) -> Contact:
-    """A contact with an entry that is shown, beside one of somebody else."""
+    """Make a contact whose entry is shown beside one of somebody else."""
     now = clock.now()
     contact = Contact.objects.create(name="小禾", created_at=now, last_at=now)
     code = guestbook.invite(owner, yard, "").code
