@@ -1,1 +1,23 @@
 """What every test shares."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from menting.people import ledger
+from tests.servers.synapse import homeserver  # noqa: F401  # a fixture: one server for all
+
+
+@pytest.fixture(autouse=True)
+def _ledger_of_consent(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Guard the ledger in each test; lift it only while a test's database is emptied."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker is None:
+        yield
+        return
+    is_emptied = bool(marker.kwargs.get("transaction"))
+    request.getfixturevalue("transactional_db" if is_emptied else "db")
+    ledger.guard()
+    yield
+    if is_emptied:
+        ledger.unguard()

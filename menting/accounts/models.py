@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
 
 
 class AccountState(models.TextChoices):
@@ -64,5 +65,6 @@ class Account(models.Model):
             models.Index(fields=["state", "channel"], name="account_state"),
         ]
 
+    @override
     def __str__(self) -> str:
         return self.name or self.handle

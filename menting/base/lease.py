@@ -23,3 +23,21 @@ def until(now: datetime, length: timedelta = LEASE) -> datetime:
 def is_free(holder: str, lease_until: datetime | None, *, now: datetime, me: str) -> bool:
     """Say whether `me` may take the row: unheld, already mine, or held too long."""
     return holder in ("", me) or lease_until is None or lease_until <= now
+
+
+def is_gone(holder: str) -> bool:
+    """Say whether the holder's process is known to have ended: its leases are void at once.
+
+    Known on its own machine only; elsewhere, and where the number was given to another
+    process, the lease's end must be waited for.
+    """
+    host, _, rest = holder.rpartition(":")[0].rpartition(":")
+    if host != socket.gethostname()[:40] or not rest.isdecimal():
+        return False
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

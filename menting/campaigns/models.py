@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
 
 from menting.accounts.models import Account
 from menting.people.models import Consent, Contact, Conversation, Identity, SendState
@@ -54,6 +55,7 @@ class Campaign(models.Model):
     class Meta:
         indexes = [models.Index(fields=["state", "-id"], name="campaign_state")]
 
+    @override
     def __str__(self) -> str:
         return self.name
 
@@ -81,6 +83,8 @@ class Delivery(models.Model):
     fence = models.PositiveIntegerField(default=0)
     lease_by = models.CharField(max_length=80, default="", blank=True)
     lease_until = models.DateTimeField(null=True)
+    #: When it first went to the network: platforms remember a key from then on.
+    dispatched_at = models.DateTimeField(null=True)
     #: The bytes that were sent, written by the `dispatching` update; pruned to `text_hash`.
     text = models.TextField(blank=True)
     text_hash = models.CharField(max_length=64, blank=True)
@@ -99,8 +103,9 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
+            # By campaign first: what a paused one has ready is never stepped over.
             models.Index(
-                fields=["account", "due", "id"],
+                fields=["campaign", "account", "due", "id"],
                 condition=models.Q(state="ready"),
                 name="delivery_ready",
             ),
@@ -109,9 +114,22 @@ class Delivery(models.Model):
                 condition=models.Q(state__in=["claimed", "dispatching"]),
                 name="delivery_leased",
             ),
-            models.Index(fields=["campaign", "state"], name="delivery_state"),
+            models.Index(
+                fields=["account"],
+                condition=models.Q(state="unknown"),
+                name="delivery_unknown",
+            ),
+            models.Index(
+                fields=["settled_at"],
+                condition=models.Q(settled_at__isnull=False) & ~models.Q(text=""),
+                name="delivery_texts",
+            ),
+            models.Index(
+                fields=["campaign", "occurrence", "state", "id"], name="delivery_state"
+            ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"delivery {self.pk}"
 
@@ -134,6 +152,8 @@ class Posting(models.Model):
     fence = models.PositiveIntegerField(default=0)
     lease_by = models.CharField(max_length=80, default="", blank=True)
     lease_until = models.DateTimeField(null=True)
+    #: When it first went to the network: platforms remember a key from then on.
+    dispatched_at = models.DateTimeField(null=True)
     provider_id = models.CharField(max_length=255, blank=True)
     settled_at = models.DateTimeField(null=True)
 
@@ -149,6 +169,16 @@ class Posting(models.Model):
                 name="posting_once_a_guestbook",
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["account"],
+                condition=models.Q(
+                    state__in=["planned", "ready", "claimed", "dispatching", "unknown"]
+                ),
+                name="posting_open",
+            ),
+        ]
 
+    @override
     def __str__(self) -> str:
         return f"posting {self.pk}"

@@ -1,6 +1,60 @@
 """The console's addresses."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from menting.console import (
+    accounts,
+    acts,
+    campaigns,
+    home,
+    inbox,
+    log,
+    people,
+    settings,
+    spaces,
+    visits,
+)
 
 app_name = "console"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
+    path("more/", home.more, name="more"),
+    path("language/", settings.language, name="language"),
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/<int:pk>/", inbox.conversation, name="conversation"),
+    path("inbox/<int:pk>/reply/", inbox.reply, name="reply"),
+    path("people/", people.people, name="people"),
+    path("people/<int:pk>/", people.person, name="person"),
+    path("people/<int:pk>/export/", people.export, name="person_export"),
+    path("people/<int:pk>/erase/", people.erase, name="person_erase"),
+    path("campaigns/", campaigns.campaigns, name="campaigns"),
+    path("campaigns/new/", campaigns.new, name="campaign_new"),
+    path("campaigns/<int:pk>/", campaigns.campaign, name="campaign"),
+    path("campaigns/<int:pk>/live/", campaigns.live_part, name="campaign_live"),
+    path("campaigns/<int:pk>/short/", campaigns.short_part, name="campaign_short"),
+    path("campaigns/<int:pk>/try/", campaigns.dry_run, name="campaign_dry_run"),
+    path("campaigns/<int:pk>/act/", acts.act, name="campaign_act"),
+    path("campaigns/<int:pk>/deliveries/", campaigns.deliveries, name="deliveries"),
+    path("deliveries/<int:pk>/resolve/", acts.settle, name="delivery_resolve"),
+    path("accounts/", accounts.accounts, name="accounts"),
+    path("accounts/fleet/", accounts.fleet_part, name="account_fleet"),
+    path("accounts/import/", accounts.import_roster, name="account_import"),
+    path("accounts/signin/", accounts.sign_in_all, name="account_signin_all"),
+    path("accounts/change/", accounts.change, name="account_change"),
+    path("accounts/<int:pk>/", accounts.account, name="account"),
+    path("visits/", visits.visits, name="visits"),
+    path("visits/by/<int:who>/", visits.visitor, name="visitor"),
+    path("spaces/", spaces.spaces, name="spaces"),
+    path("spaces/new/", spaces.new, name="space_new"),
+    path("spaces/<slug:slug>/", spaces.space, name="space"),
+    path("spaces/<slug:slug>/write/", spaces.write, name="post_new"),
+    path("spaces/<slug:slug>/invite/", spaces.invite, name="space_invite"),
+    path("spaces/<slug:slug>/link/", spaces.link, name="space_link"),
+    path("entries/<int:pk>/decide/", spaces.decide, name="entry_decide"),
+    path("invitations/<int:pk>/revoke/", spaces.revoke, name="invitation_revoke"),
+    path("log/", log.log, name="log"),
+    path("settings/", settings.settings_page, name="settings"),
+    path("settings/house/", settings.change_house, name="settings_house"),
+    path("settings/own/", settings.change_own, name="settings_own"),
+    path("settings/go-on/", settings.go_on, name="go_on"),
+]

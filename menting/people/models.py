@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
 
 from menting.accounts.models import Account
 
@@ -14,10 +15,13 @@ class Contact(models.Model):
     language = models.CharField(max_length=16, blank=True)
     created_at = models.DateTimeField()
     last_at = models.DateTimeField()
+    #: The row stays for the ledger and the deliveries; all that is personal is gone.
+    erased_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["-last_at", "-id"], name="contact_latest")]
 
+    @override
     def __str__(self) -> str:
         return self.name or f"#{self.pk}"
 
@@ -39,6 +43,7 @@ class Fact(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.field} of contact {self.contact_id}"
 
@@ -54,6 +59,8 @@ class Identity(models.Model):
     scope = models.CharField(max_length=255, blank=True)
     external_id = models.CharField(max_length=255)
     name = models.CharField(max_length=255, blank=True)
+    #: The keyed hash by which `Suppression` knows the address; empty once it is erased.
+    endpoint = models.BinaryField(max_length=32)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -63,6 +70,7 @@ class Identity(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.channel} identity of contact {self.contact_id}"
 
@@ -80,9 +88,12 @@ class Conversation(models.Model):
     external_id = models.CharField(max_length=255)
     #: How many people are in it beside the account; only a dialogue (1) gets campaigns.
     audience = models.PositiveIntegerField(default=1)
+    #: The last thing written here could not be read; readable text ends it.
     is_encrypted = models.BooleanField(default=False)
     #: The person left or blocked: nothing can be sent until they write again.
     is_closed = models.BooleanField(default=False)
+    #: The platform's id of the leave that closed it last, so that it counts once.
+    left_event = models.CharField(max_length=255, blank=True)
     unread = models.PositiveIntegerField(default=0)
     #: The consent notice that was last sent here: what "yes" within 24 h answers.
     noticed_at = models.DateTimeField(null=True)
@@ -96,6 +107,7 @@ class Conversation(models.Model):
         ]
         indexes = [models.Index(fields=["-last_at", "-id"], name="conversation_latest")]
 
+    @override
     def __str__(self) -> str:
         return f"conversation {self.pk}"
 
@@ -127,12 +139,13 @@ class Message(models.Model):
             models.Index(fields=["conversation", "-at", "-id"], name="message_latest")
         ]
 
+    @override
     def __str__(self) -> str:
         return f"message {self.pk}"
 
 
 class SendState(models.TextChoices):
-    """The state machine of everything that goes out (reference: reliability.md)."""
+    """The state machine of everything that goes out."""
 
     PLANNED = "planned", _("Planned")  # frozen, not yet released
     READY = "ready", _("Ready")  # may be claimed once due
@@ -148,10 +161,14 @@ class Reply(models.Model):
     """An answer to one inbound message: at most one automatic, others by hand."""
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="replies")
+    #: The message's own, here for the claim's index.
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, db_index=False)
     is_automatic = models.BooleanField()
     text = models.TextField()
     #: The answer asks "may we write to you?": what a later "yes" is an answer to.
     is_notice = models.BooleanField(default=False)
+    #: What a notice asks, and what a grant in answer to it agrees to.
+    wording = models.ForeignKey("Wording", on_delete=models.PROTECT, null=True)
     state = models.CharField(max_length=12, choices=SendState, default=SendState.READY)
     reason = models.CharField(max_length=300, blank=True)
     due = models.DateTimeField()
@@ -159,10 +176,12 @@ class Reply(models.Model):
     fence = models.PositiveIntegerField(default=0)
     lease_by = models.CharField(max_length=80, default="", blank=True)
     lease_until = models.DateTimeField(null=True)
+    dispatched_at = models.DateTimeField(null=True)
     provider_id = models.CharField(max_length=255, blank=True)
     settled_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name_plural = "replies"
         constraints = [
             models.UniqueConstraint(
                 fields=["message"],
@@ -172,12 +191,18 @@ class Reply(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["due"],
-                condition=models.Q(state__in=["ready", "claimed", "dispatching"]),
-                name="reply_open",
+                fields=["account", "due", "id"],
+                condition=models.Q(state="ready"),
+                name="reply_ready",
+            ),
+            models.Index(
+                fields=["lease_until"],
+                condition=models.Q(state__in=["claimed", "dispatching"]),
+                name="reply_leased",
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"reply {self.pk}"
 
@@ -197,6 +222,7 @@ class Wording(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.purpose} {self.language} v{self.version}"
 
@@ -216,8 +242,8 @@ class Consent(models.Model):
         WITHDRAWN = "withdrawn", _("Opted out")
         SIGNAL = "signal", _("Platform signal")  # blocked or left: ends like a withdrawal
 
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="consents")
-    identity = models.ForeignKey(Identity, on_delete=models.CASCADE, db_index=False)
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="consents")
+    identity = models.ForeignKey(Identity, on_delete=models.PROTECT, db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, db_index=False)
     channel = models.CharField(max_length=16)
     purpose = models.CharField(max_length=40)
@@ -248,6 +274,7 @@ class Consent(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.act} {self.purpose} by contact {self.contact_id}"
 
@@ -260,5 +287,28 @@ class Suppression(models.Model):
     reason = models.CharField(max_length=40)
     at = models.DateTimeField()
 
+    @override
     def __str__(self) -> str:
         return f"suppression {self.pk}"
+
+
+class Erasure(models.Model):
+    """A person was erased; their bytes leave the file when `erase.finish` has run."""
+
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="erasures")
+    asked_at = models.DateTimeField()
+    #: No byte is left in the data folder since then; earlier backups keep theirs.
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["asked_at"],
+                condition=models.Q(finished_at=None),
+                name="erasure_open",
+            ),
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"erasure of contact {self.contact_id}"

@@ -3,6 +3,7 @@
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
 
 from menting.accounts.models import Account
 from menting.people.models import Contact
@@ -28,6 +29,7 @@ class Space(models.Model):
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
 
+    @override
     def __str__(self) -> str:
         return self.name
 
@@ -47,6 +49,7 @@ class Post(models.Model):
         constraints = [models.UniqueConstraint(fields=["space", "slug"], name="post_once")]
         indexes = [models.Index(fields=["space", "-published_at"], name="post_latest")]
 
+    @override
     def __str__(self) -> str:
         return self.title
 
@@ -62,6 +65,7 @@ class Invitation(models.Model):
     issued_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
 
+    @override
     def __str__(self) -> str:
         return f"invitation {self.pk}"
 
@@ -84,6 +88,8 @@ class GuestbookEntry(models.Model):
     invitation = models.ForeignKey(Invitation, on_delete=models.PROTECT, null=True)
     at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
+    #: Which rule decided, so that the owner can judge it and undo it.
+    reason = models.CharField(max_length=40, blank=True)
 
     class Meta:
         constraints = [
@@ -95,8 +101,22 @@ class GuestbookEntry(models.Model):
         ]
         indexes = [models.Index(fields=["space", "state", "-at"], name="entry_latest")]
 
+    @override
     def __str__(self) -> str:
         return f"entry {self.pk}"
+
+
+class Throttle(models.Model):
+    """How soon a network may sign a guestbook again; forgotten once that time is over."""
+
+    #: A keyed hash of space and network: the address itself is kept nowhere.
+    key = models.BinaryField(max_length=32, unique=True)
+    #: The theoretical arrival time of `base.pace`, in microseconds since 1970.
+    tat = models.BigIntegerField(default=0, db_index=True)
+
+    @override
+    def __str__(self) -> str:
+        return f"throttle {self.pk}"
 
 
 class Link(models.Model):
@@ -108,6 +128,7 @@ class Link(models.Model):
     label = models.CharField(max_length=80, blank=True)
     created_at = models.DateTimeField()
 
+    @override
     def __str__(self) -> str:
         return self.label or self.code
 
@@ -133,5 +154,6 @@ class Visitor(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return self.name

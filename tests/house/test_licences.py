@@ -6,8 +6,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-#: Allowed though their terms name a weak copyleft: unmodified, separate packages.
-SEPARATE = {"certifi", "hypothesis", "pathspec", "djlint", "python-bidi", "tqdm", "orjson"}
+#: A tool of development, run as a program of its own and never part of what is installed.
+GPL_TOOLS = {"djlint"}
+#: Says its terms in its repository only: MIT.
+SILENT = {"crawler-user-agents"}
+STRONG = ("GPL", "AFFERO", "GENERAL PUBLIC")
+WEAK = ("LGPL", "LESSER")
 
 
 def _locked() -> list[str]:
@@ -20,30 +24,26 @@ def _terms(name: str) -> str | None:
         about = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return None  # locked for another platform or Python
-    classifiers = [
-        row for row in about.get_all("Classifier", []) if row.startswith("License")
-    ]
-    return " ".join(
-        [
-            about.get("License-Expression", ""),
-            *classifiers,
-            (about.get("License") or "")[:200],
-        ]
-    )
+    rows = about.get_all("Classifier", [])
+    classifiers = [row for row in rows if row.startswith("License")]
+    stated = [about.get("License-Expression", ""), (about.get("License") or "")[:200]]
+    return " ".join([*stated, *classifiers]).strip()
+
+
+def _is_strong(terms: str) -> bool:
+    said = terms.upper()
+    return any(word in said for word in STRONG) and not any(word in said for word in WEAK)
 
 
 def test_no_package_of_the_lock_is_under_gpl_or_agpl() -> None:
-    bad = [
-        name
-        for name in _locked()
-        if (terms := _terms(name)) is not None
-        and any(word in terms.upper() for word in ("GPL", "AFFERO", "GENERAL PUBLIC"))
-        and "LGPL" not in terms.upper()
-        and "LESSER" not in terms.upper()
-    ]
-    assert set(bad) - SEPARATE == set()
+    strong = {name for name in _locked() if _is_strong(_terms(name) or "")}
+    assert strong == GPL_TOOLS
+
+
+def test_gpl_tools_are_not_installed_with_the_program() -> None:
+    wanted = metadata.requires("menting") or []
+    assert not [row for row in wanted if row.split(">")[0].strip() in GPL_TOOLS]
 
 
 def test_every_installed_package_says_its_terms() -> None:
-    silent = [name for name in _locked() if _terms(name) is not None and not _terms(name)]
-    assert silent == []
+    assert {name for name in _locked() if _terms(name) == ""} == SILENT

@@ -1,0 +1,92 @@
+"""Matrix: sign accounts in at their homeservers over one shared connector."""
+
+from datetime import timedelta
+from typing import Self
+from urllib.parse import urlsplit
+
+import aiohttp
+from pydantic import BaseModel, SecretStr, ValidationError, field_validator, model_validator
+from typing_extensions import override
+
+from menting.base.pace import Rate
+from menting.channels import base
+from menting.channels.matrix.login import Login
+from menting.channels.matrix.session import MatrixSession, fetch_profile
+from menting.channels.matrix.wire import Wire, proven_not_sent
+
+
+class MatrixSecret(BaseModel):
+    """The columns of a roster line: `password` or `token` is needed."""
+
+    homeserver: str
+    password: SecretStr = SecretStr("")
+    token: SecretStr = SecretStr("")
+    #: A public room of the account's own, as `!id` or `#alias:server`.
+    wall: str = ""
+    accept_invitations: bool = True
+
+    @field_validator("homeserver")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parts = urlsplit(value.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be http(s)://HOST[:PORT]")
+        return value.strip().rstrip("/")
+
+    @field_validator("wall")
+    @classmethod
+    def _room(cls, value: str) -> str:
+        if value and value[0] not in "!#":
+            raise ValueError("must be a room: !ID or #ALIAS:SERVER")
+        return value
+
+    @model_validator(mode="after")
+    def _can_sign_in(self) -> Self:
+        if not (self.password.get_secret_value() or self.token.get_secret_value()):
+            raise ValueError("password or token is needed")
+        return self
+
+
+class Matrix(base.Channel):
+    """The Matrix channel of one process."""
+
+    name = "matrix"
+    caps = base.Cap.PROFILE | base.Cap.TEXT | base.Cap.WALL
+    secret_model = MatrixSecret
+    #: Each homeserver has a limit of its own (Synapse: 0.2/s after 10) and says so by 429;
+    #: this one only keeps an account from running into it at once.
+    rate = Rate.per(1, timedelta(seconds=1), burst=10)
+    idempotent = True
+
+    def __init__(self) -> None:
+        self._http: aiohttp.ClientSession | None = None
+
+    @override
+    async def open(self, account: base.Account, keep: base.Keep) -> MatrixSession:
+        try:
+            secret = MatrixSecret.model_validate({**account.options, **account.secret})
+        except ValidationError as error:
+            reason = "; ".join(item["msg"] for item in error.errors(include_input=False))
+            raise base.AuthFailed(reason) from None  # its text repeats the secret
+        login = Login(Wire(self._connect(), secret.homeserver), account, keep)
+        await login.sign_in()
+        with proven_not_sent():
+            profile = await fetch_profile(login, login.user)
+        return MatrixSession(
+            login, profile, wall=secret.wall, takes_invitations=secret.accept_invitations
+        )
+
+    @override
+    async def aclose(self) -> None:
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    def _connect(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            # No limit: each account's long poll holds one connection all the time.
+            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
+            self._http = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._http

@@ -1,0 +1,175 @@
+"""Take in what platforms tell: a batch of events and the resume token, or nothing of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+
+from menting.accounts.models import Account
+from menting.base import clock
+from menting.channels.base import Event, EventType
+from menting.people import answers, consent, contacts, replies, tidy
+from menting.people.models import Conversation, Identity, Message
+
+_WRITTEN = (EventType.MESSAGE, EventType.UNREADABLE)
+#: What makes a contact: the person came by an act of their own.
+_COMES = (*_WRITTEN, EventType.JOINED)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one batch has looked up already: a busy person costs one look-up, not ten."""
+
+    account: Account
+    now: datetime
+    #: Ids of messages that are stored: from earlier batches, and of this one as it goes.
+    known: set[str]
+    identities: dict[str, Identity] = field(default_factory=dict)
+    conversations: dict[tuple[str, int], Conversation] = field(default_factory=dict)
+    #: Conversations in which nothing readable was said yet.
+    silent: set[int] = field(default_factory=set)
+
+
+@transaction.atomic
+def receive(*, account_id: int, events: Iterable[Event], resume: bytes) -> None:
+    """Store a batch with the token that follows it, in one transaction.
+
+    The platform may be told only after this returns. The same batch again changes nothing:
+    a message is unique by account and event id, a leave counts once by its id and time.
+    """
+    told = list(events)
+    if told:
+        account = Account.objects.only("id", "channel").get(pk=account_id)
+        batch = _Batch(account=account, now=clock.now(), known=_known(account_id, told))
+        for event in told:
+            _take(batch, event)
+    Account.objects.filter(pk=account_id).update(resume=resume)
+
+
+def _known(account_id: int, events: list[Event]) -> set[str]:
+    ids = [tidy.identifier(event.id) for event in events if event.type in _WRITTEN]
+    found: set[str] = set()
+    for start in range(0, len(ids), 500):  # well under SQLite's limit of parameters
+        rows = Message.objects.filter(
+            account=account_id, event_id__in=ids[start : start + 500]
+        )
+        found.update(rows.values_list("event_id", flat=True))
+    return found
+
+
+def _take(batch: _Batch, event: Event) -> None:
+    at = min(event.at, batch.now)  # a platform's clock may be ahead of ours
+    event_id = tidy.identifier(event.id)
+    if event_id in batch.known:
+        return
+    if event.type in _WRITTEN:
+        batch.known.add(event_id)
+    text = tidy.text(event.text) if event.type is EventType.MESSAGE else ""
+    identity = _person(batch, event, at=at, text=text)
+    if identity is None:
+        return
+    contacts.learn_name(
+        identity, event.sender, source=f"{batch.account.channel}:profile", at=at
+    )
+    if event.type is EventType.PROFILE:
+        return
+    conversation = _conversation(batch, event, identity, at=at)
+    if event.type is EventType.LEFT:
+        _leave(conversation, event_id, at=at)
+    elif event.type in _WRITTEN:
+        _write(batch, event, conversation, at=at, text=text)
+
+
+def _person(batch: _Batch, event: Event, *, at: datetime, text: str) -> Identity | None:
+    """Return who did it, or None for somebody who did not come.
+
+    A leave or a new name of a stranger makes no contact, nor does what is told late of a
+    person who was erased since.
+    """
+    channel = batch.account.channel
+    if event.sender.id not in batch.identities:
+        found = contacts.find(channel, event.sender)
+        if (
+            found is None
+            and event.type in _COMES
+            and not contacts.is_erased(channel, event.sender, at=at)
+        ):
+            found = contacts.meet(channel, event.sender, at=at, text=text)
+        if found is None:
+            return None
+        batch.identities[event.sender.id] = found
+    return batch.identities[event.sender.id]
+
+
+def _conversation(
+    batch: _Batch, event: Event, identity: Identity, *, at: datetime
+) -> Conversation:
+    external_id = tidy.identifier(event.peer.id)
+    known = batch.conversations.get((external_id, identity.pk))
+    if known is not None:
+        return known
+    found, made = Conversation.objects.get_or_create(
+        account=batch.account,
+        external_id=external_id,
+        identity=identity,
+        defaults={"last_at": at},
+    )
+    found.identity, found.account = identity, batch.account
+    if made or not found.messages.filter(is_unreadable=False).exists():
+        batch.silent.add(found.pk)
+    batch.conversations[external_id, identity.pk] = found
+    return found
+
+
+def _write(
+    batch: _Batch, event: Event, conversation: Conversation, *, at: datetime, text: str
+) -> None:
+    message = Message.objects.create(
+        account=batch.account,
+        conversation=conversation,
+        direction=Message.Direction.IN,
+        event_id=tidy.identifier(event.id),
+        text=text,
+        is_unreadable=event.type is EventType.UNREADABLE,
+        at=at,
+    )
+    contacts.seen(conversation.identity.contact, at=at, text=text)
+    was_encrypted = conversation.is_encrypted
+    _note_written(conversation, message, audience=event.audience)
+    if not message.is_unreadable:
+        is_first = conversation.pk in batch.silent
+        batch.silent.discard(conversation.pk)
+        answers.answer(message, heard=consent.hear(message), is_first=is_first)
+    elif not was_encrypted:
+        answers.say_unreadable(message)
+
+
+def _note_written(conversation: Conversation, message: Message, *, audience: int) -> None:
+    if conversation.audience != audience:
+        # The same place, seen by every person in it.
+        Conversation.objects.filter(
+            account=conversation.account_id, external_id=conversation.external_id
+        ).update(audience=audience)
+    conversation.audience = audience
+    conversation.unread += 1
+    # Whoever writes is there; a message told late says nothing of now.
+    if message.at >= conversation.last_at:
+        conversation.is_encrypted = message.is_unreadable
+        conversation.is_closed = False
+        conversation.last_at = message.at
+    conversation.save(
+        update_fields=["audience", "is_encrypted", "unread", "is_closed", "last_at"]
+    )
+
+
+def _leave(conversation: Conversation, event_id: str, *, at: datetime) -> None:
+    if conversation.left_event == event_id:
+        return
+    conversation.left_event = event_id
+    if at >= conversation.last_at:
+        conversation.is_closed = True
+        conversation.last_at = at
+        replies.skip(conversation, reason="left")
+    conversation.save(update_fields=["left_event", "is_closed", "last_at"])
+    consent.signal(conversation, at=at)

@@ -1,0 +1,292 @@
+"""Replies on their way out: claimed, dispatched and settled like all that is sent."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import F, QuerySet, prefetch_related_objects
+from django.db.models.functions import Coalesce
+
+from menting.accounts.models import Account
+from menting.base import clock, ids, lease, pace
+from menting.base.pace import Rate
+from menting.channels.base import Peer
+from menting.people import answers, tidy
+from menting.people.models import Conversation, Message, Reply, SendState
+from menting.people.outbound import (
+    Accepted,
+    Later,
+    Outbound,
+    Outcome,
+    Rejected,
+    Skipped,
+    Unknown,
+)
+from menting.users import audit, guard, house
+from menting.users.guard import Actor
+
+log = structlog.get_logger(__name__)
+
+#: The longest text that every channel takes in one message.
+MOST_CHARS = 4_000
+#: Tries that were proven not to have left; after the last one the reply is rejected.
+MOST_ATTEMPTS = 20
+LONGEST_WAIT = timedelta(minutes=5)
+#: Synapse remembers a transaction id for 24 h; an hour is left for clocks and waiting.
+KEY_REMEMBERED = timedelta(hours=23)
+
+_WAITING = (SendState.READY, SendState.CLAIMED)
+_FREE: dict[str, Any] = {"lease_by": "", "lease_until": None}
+_OUTCOME = (
+    *("state", "reason", "due", "provider_id", "dispatched_at"),
+    *("settled_at", "lease_by", "lease_until"),
+)
+#: At most so many replies of an account a claim: they must fit into their lease.
+MOST_AN_ACCOUNT = 50
+
+# States are written out: SQLite uses a partial index only for the same words.
+_ACCOUNTS_WITH = """
+select a.id, a.tat, a.interval, a.burst from accounts_account a
+where a.removed_at is null and a.id in ({accounts}) and exists (
+  select 1 from people_reply r
+  where r.account_id = a.id and r.state = 'ready' and r.due <= %s)"""
+_READY = """
+select r.* from people_reply r
+where r.account_id = %s and r.state = 'ready' and r.due <= %s
+order by r.due, r.id limit %s"""
+
+
+class CannotReplyError(Exception):
+    """The message cannot be answered; the text says why and what to do."""
+
+
+@transaction.atomic
+def by_hand(actor: Actor, message_id: int, text: str) -> Reply:
+    """Answer one message in an operator's own words; it goes out like everything else.
+
+    Raises CannotReplyError for a message that is not there, was sent by the house, whose
+    writer left or was erased, and for a text that is empty or longer than MOST_CHARS.
+    """
+    guard.check(actor, "people.reply")
+    message = _answerable_by_hand(message_id)
+    written = tidy.text(text, limit=len(text)).strip()
+    if not 0 < len(written) <= MOST_CHARS:
+        raise CannotReplyError(
+            f"a reply has 1 to {MOST_CHARS} characters, this one has {len(written)}"
+        )
+    reply = Reply.objects.create(
+        message=message,
+        account_id=message.account_id,
+        is_automatic=False,
+        text=written,
+        due=clock.now(),
+    )
+    Conversation.objects.filter(pk=message.conversation_id).update(unread=0)
+    audit.record(
+        actor, "people.reply", target=f"message:{message_id}", detail={"reply": reply.pk}
+    )
+    return reply
+
+
+def skip(conversation: Conversation, *, reason: str) -> int:
+    """Let nothing go out any more that waits in a conversation; return how many."""
+    return Reply.objects.filter(
+        message__conversation=conversation, state__in=_WAITING
+    ).update(state=SendState.SKIPPED, reason=reason, settled_at=clock.now())
+
+
+def claim(me: str, accounts: Sequence[int], *, now: datetime, limit: int) -> list[Outbound]:
+    """Lease what `accounts` may answer now, their pace debited."""
+    if not _waiting(accounts, now):
+        return []
+    with transaction.atomic():
+        held_since = house.get().held_since
+        if held_since is not None:
+            _skip_restored(held_since)
+            return []
+        got: list[Outbound] = []
+        for account in _waiting(accounts, now):
+            most = min(_headroom(account, now), limit - len(got))
+            rows = Reply.objects.raw(_READY, [account.pk, now, most])
+            got += _lease(list(rows), SendState.CLAIMED, me=me, now=now)
+        return got
+
+
+@transaction.atomic
+def dispatch(item: Outbound, text: str, *, me: str) -> bool:
+    """Commit that `text`, frozen at creation, is about to leave; False: it must not."""
+    now = clock.now()
+    # Platforms tell whole milliseconds: an answer in the same one is not before the notice.
+    leaves_at = clock.from_millis(clock.millis(now))
+    return bool(
+        _mine(item, me, SendState.CLAIMED)
+        .filter(text=text)
+        .update(
+            state=SendState.DISPATCHING,
+            attempts=F("attempts") + 1,
+            lease_until=lease.until(now),
+            dispatched_at=Coalesce("dispatched_at", leaves_at),
+        )
+    )
+
+
+@transaction.atomic
+def settle(item: Outbound, outcome: Outcome, *, me: str) -> bool:
+    """Write what became of a dispatched reply; False when it is no longer this sender's."""
+    row = _mine(item, me, SendState.DISPATCHING, SendState.CLAIMED).first()
+    if row is None or (row.state == SendState.CLAIMED and not isinstance(outcome, Skipped)):
+        log.warning("an outcome came too late", kind=item.kind, id=item.id)
+        return False
+    _write(row, outcome, now=clock.now())
+    if isinstance(outcome, Accepted) and row.is_notice:
+        answers.notice_arrived(row)
+    return True
+
+
+@transaction.atomic
+def give_back(items: Iterable[Outbound], *, me: str) -> None:
+    """Let claimed replies be claimed anew; nothing of them has left."""
+    for item in items:
+        _mine(item, me, SendState.CLAIMED).update(state=SendState.READY, **_FREE)
+
+
+@transaction.atomic
+def recover(now: datetime) -> int:
+    """Take replies from senders that are gone: claimed to ready, dispatching to unknown.
+
+    Returns how many became unknown.
+    """
+    Reply.objects.filter(state=SendState.CLAIMED, lease_until__lte=now).update(
+        state=SendState.READY, **_FREE
+    )
+    return Reply.objects.filter(state=SendState.DISPATCHING, lease_until__lte=now).update(
+        state=SendState.UNKNOWN,
+        reason="the program stopped while it was being sent",
+        settled_at=now,
+        **_FREE,
+    )
+
+
+@transaction.atomic
+def ask_again(
+    me: str, accounts: Sequence[int], *, now: datetime, limit: int
+) -> list[Outbound]:
+    """Take unknown replies whose platform knows the key, to ask again with the same text.
+
+    `accounts` are those on an idempotent channel, still on the device that asked first.
+    """
+    if house.get().held_since is not None:
+        return []
+    rows = Reply.objects.filter(
+        account__in=accounts,
+        state=SendState.UNKNOWN,
+        dispatched_at__gt=now - KEY_REMEMBERED,
+        message__conversation__is_closed=False,
+    )
+    return _lease(list(rows.order_by("pk")[:limit]), SendState.DISPATCHING, me=me, now=now)
+
+
+def _answerable_by_hand(message_id: int) -> Message:
+    message = (
+        Message.objects.select_related("conversation__identity__contact")
+        .filter(pk=message_id, direction=Message.Direction.IN)
+        .first()
+    )
+    if message is None:
+        raise CannotReplyError(f"there is no received message {message_id}")
+    if message.conversation.identity.contact.erased_at is not None:
+        raise CannotReplyError("the person was erased: nothing can be sent to them")
+    if message.conversation.is_closed:
+        raise CannotReplyError(
+            "the person left: nothing can be sent until they write again"
+        )
+    return message
+
+
+def _waiting(accounts: Sequence[int], now: datetime) -> list[Account]:
+    if not accounts:
+        return []
+    marks = ", ".join(["%s"] * len(accounts))
+    found = Account.objects.raw(_ACCOUNTS_WITH.format(accounts=marks), [*accounts, now])
+    return sorted(found, key=lambda account: account.pk)
+
+
+def _skip_restored(held_since: datetime) -> None:
+    """Drop what the restored state still wants to send: it may have gone out since."""
+    Reply.objects.filter(state__in=_WAITING, due__lte=held_since).update(
+        state=SendState.SKIPPED,
+        reason="restored from a backup: it may have been sent",
+        settled_at=clock.now(),
+    )
+
+
+def _headroom(account: Account, now: datetime) -> int:
+    # An account without a limit has headroom always; its platform may still ask to wait.
+    if account.interval == 0 and account.tat > clock.micros(now):
+        return 0
+    rate = Rate(account.interval, account.burst)
+    return pace.headroom(rate, account.tat, now, wanted=MOST_AN_ACCOUNT)
+
+
+def _lease(
+    rows: list[Reply], state: SendState, *, me: str, now: datetime
+) -> list[Outbound]:
+    prefetch_related_objects(rows, "message__conversation", "account")
+    for row in rows:
+        row.state, row.fence, row.lease_by = state, row.fence + 1, me
+        row.lease_until = lease.until(now)
+        if state == SendState.DISPATCHING:
+            row.attempts += 1
+        row.save(update_fields=["state", "fence", "lease_by", "lease_until", "attempts"])
+        _debit(row.account, now=now)
+    return [_outbound(row) for row in rows]
+
+
+def _debit(account: Account, *, now: datetime) -> None:
+    rate = Rate(account.interval, account.burst)
+    account.tat = pace.debit(rate, account.tat, now, spent=1)
+    account.save(update_fields=["tat"])
+
+
+def _outbound(row: Reply) -> Outbound:
+    return Outbound(
+        kind="reply",
+        id=row.pk,
+        fence=row.fence,
+        account_id=row.account_id,
+        peer=Peer(id=row.message.conversation.external_id),
+        key=ids.stable_key("reply", row.pk),
+        text=row.text,
+    )
+
+
+def _mine(item: Outbound, me: str, *states: SendState) -> QuerySet[Reply]:
+    return Reply.objects.filter(pk=item.id, fence=item.fence, lease_by=me, state__in=states)
+
+
+def _write(row: Reply, outcome: Outcome, *, now: datetime) -> None:
+    row.lease_by, row.lease_until, row.settled_at = "", None, now
+    match outcome:
+        case Accepted(message_id):
+            row.state, row.reason, row.provider_id = SendState.ACCEPTED, "", message_id
+        case Rejected(reason):
+            row.state, row.reason = SendState.REJECTED, reason[:300]
+        case Unknown(reason):
+            row.state, row.reason = SendState.UNKNOWN, reason[:300]
+        case Skipped(reason):
+            row.state, row.reason = SendState.SKIPPED, reason[:300]
+        case Later(reason, retry_at):
+            _postpone(row, reason, retry_at, now)
+    row.save(update_fields=_OUTCOME)
+
+
+def _postpone(row: Reply, reason: str, retry_at: datetime, now: datetime) -> None:
+    row.state, row.reason = SendState.REJECTED, f"gave up: {reason}"[:300]
+    if row.attempts < MOST_ATTEMPTS:
+        wait = min(timedelta(seconds=2**row.attempts), LONGEST_WAIT)
+        row.state, row.reason = SendState.READY, reason[:300]
+        row.due, row.settled_at = max(retry_at, now + wait), None
+        # Proven not sent: a "yes" since then answers something else.
+        row.dispatched_at = None
