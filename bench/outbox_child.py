@@ -1,5 +1,6 @@
 """The measuring process of `bench.outbox`: one JSON row a line."""
 
+import functools
 import json
 import sqlite3
 import sys
@@ -117,7 +118,7 @@ def _sending(campaign: Campaign, recipients: int) -> Iterator[Row]:
         continue
     wanted = min(50_000, recipients // 8)
     for each, goal in GOALS.items():
-        ours = _rate(lambda each=each: _one_batch(each), wanted)
+        ours = _rate(functools.partial(_one_batch, each), wanted)
         raw = _rate(_raw_batches(campaign, each), wanted)
         what = f"claim, dispatch and settle, {each} rows an account"
         yield Row(what, ours, "rows/s", raw, ours / raw, goal)

@@ -44,14 +44,17 @@ _STATEMENTS = (
     select n, n, 'matrix', '', '@person' || n || ':example.org', '', %(at)s, randomblob(32)
     from k""",
     f"""{_NUMBERS} insert into people_conversation
-      (id, account_id, identity_id, external_id, audience, is_encrypted, is_closed, left_event, unread, last_at)
+      (id, account_id, identity_id, external_id, audience, is_encrypted, is_closed,
+       left_event, unread, last_at)
     select n, n %% %(accounts)s + 1, n, '!room' || n || ':example.org', 1, 0, 0, '', 0,
       %(at)s from k""",
     f"""{_NUMBERS} insert into people_message
       (id, account_id, conversation_id, direction, event_id, text, is_unreadable, at)
-    select n, n %% %(accounts)s + 1, n, 'in', '$event' || n, 'subscribe', 0, %(at)s from k""",
+    select n, n %% %(accounts)s + 1, n, 'in', '$event' || n, 'subscribe', 0, %(at)s
+    from k""",
     f"""{_NUMBERS} insert into people_consent
-      (id, contact_id, identity_id, account_id, channel, purpose, act, wording_id, message_id, at, hash)
+      (id, contact_id, identity_id, account_id, channel, purpose, act, wording_id,
+       message_id, at, hash)
     select n, n, n, n %% %(accounts)s + 1, 'matrix', 'news', 'granted', %(wording)s, n,
       %(at)s, randomblob(32) from k""",
 )

@@ -62,7 +62,7 @@ def _release(table: str, campaign: Campaign) -> int:
             statements.MAKE_READY.format(table=table),
             (campaign.pk, campaign.occurrence, CHUNK),
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 @transaction.atomic

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
 
 from menting.accounts.models import Account
 from menting.people.models import Consent, Contact, Conversation, Identity, SendState
@@ -54,6 +55,7 @@ class Campaign(models.Model):
     class Meta:
         indexes = [models.Index(fields=["state", "-id"], name="campaign_state")]
 
+    @override
     def __str__(self) -> str:
         return self.name
 
@@ -127,6 +129,7 @@ class Delivery(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"delivery {self.pk}"
 
@@ -176,5 +179,6 @@ class Posting(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"posting {self.pk}"

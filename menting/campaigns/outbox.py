@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import connection, transaction
@@ -33,7 +33,7 @@ from menting.people.outbound import (
 )
 from menting.users import house
 
-_Step = tuple[str, tuple[object, ...]]
+_Step = tuple[str, tuple[Any, ...]]
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ def dispatch(item: Outbound, text: str, *, me: str) -> bool:
 def dispatch_all(items: Sequence[tuple[Outbound, str]], *, me: str) -> list[bool]:
     """Do `dispatch` for several lanes in one transaction, in their order."""
     now = clock.now()
-    until, here = _stored(lease.until(now)), _stored(now)
+    until, here = statements.stored(lease.until(now)), statements.stored(now)
     with connection.cursor() as cursor:
         return _each(
             cursor,
@@ -139,7 +139,7 @@ def _claim(
         rows = _pick(cursor, accounts, now=now, limit=limit, lane=lane)
         _skip(cursor, [row for row in rows if row.why_not], now)
         kept = [row for row in rows if not row.why_not]
-        until = _stored(lease.until(now))
+        until = statements.stored(lease.until(now))
         taken = [(me, until, row.id, row.fence) for row in kept]
         cursor.executemany(statements.OF["delivery"].claim, taken)
         pace.debit(Counter(row.account_id for row in kept), now=now)
@@ -157,7 +157,8 @@ def _waiting(campaign: int, accounts: Sequence[int], now: datetime) -> list[int]
     marks = ", ".join(["%s"] * len(accounts))
     with connection.cursor() as cursor:
         cursor.execute(
-            statements.WAITING.format(accounts=marks), (*accounts, campaign, _stored(now))
+            statements.WAITING.format(accounts=marks),
+            (*accounts, campaign, statements.stored(now)),
         )
         return sorted(pk for (pk,) in cursor.fetchall())
 
@@ -175,7 +176,7 @@ def _pick(
     cursor: CursorWrapper, accounts: Sequence[int], *, now: datetime, limit: int, lane: int
 ) -> list[_Picked]:
     """Return what may be due, of the campaign that started first, first."""
-    statement, here = statements.PICK + _skip_locked(), _stored(now)
+    statement, here = statements.PICK + _skip_locked(), statements.stored(now)
     free = pace.allowances(accounts, now=now, most=lane)
     found: list[_Picked] = []
     for campaign in _running():
@@ -190,7 +191,7 @@ def _pick(
 
 
 def _skip(cursor: CursorWrapper, rows: Sequence[_Picked], now: datetime) -> None:
-    here = _stored(now)
+    here = statements.stored(now)
     cursor.executemany(
         statements.OF["delivery"].skip,
         [(row.why_not, here, row.id, row.fence) for row in rows],
@@ -214,13 +215,22 @@ def _settlement(
 ) -> _Step:
     steps = statements.OF[item.kind]
     if isinstance(outcome, Skipped):
-        return steps.skip, (outcome.reason[:300], _stored(now), item.id, item.fence)
+        return steps.skip, (
+            outcome.reason[:300],
+            statements.stored(now),
+            item.id,
+            item.fence,
+        )
     if isinstance(outcome, Later):
         outcome = _or_give_up(cursor, steps, item, outcome)
     mine = (item.id, item.fence, me)
     if isinstance(outcome, Later):
-        return steps.later, (outcome.reason[:300], _stored(outcome.retry_at), *mine)
-    return steps.settle, (*_ending(outcome), _stored(now), *mine)
+        return steps.later, (
+            outcome.reason[:300],
+            statements.stored(outcome.retry_at),
+            *mine,
+        )
+    return steps.settle, (*_ending(outcome), statements.stored(now), *mine)
 
 
 def _ending(outcome: Accepted | Rejected | Unknown) -> tuple[str, str, str]:
@@ -265,7 +275,7 @@ def _each(cursor: CursorWrapper, steps: Sequence[_Step]) -> list[bool]:
     return done
 
 
-def _did(cursor: CursorWrapper, statement: str, given: tuple[object, ...]) -> bool:
+def _did(cursor: CursorWrapper, statement: str, given: tuple[Any, ...]) -> bool:
     cursor.execute(statement, given)
     return bool(cursor.rowcount)
 
@@ -273,7 +283,3 @@ def _did(cursor: CursorWrapper, statement: str, given: tuple[object, ...]) -> bo
 def _skip_locked() -> str:
     can = connection.features.has_select_for_update_skip_locked
     return " for update of d skip locked" if can else ""
-
-
-def _stored(at: datetime) -> object:
-    return connection.ops.adapt_datetimefield_value(at)

@@ -6,12 +6,13 @@ when they lie together. Nothing of a plan counts before its last transaction.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
 from menting.accounts.models import Account
 from menting.base import clock
-from menting.campaigns import audience, revision, text
+from menting.campaigns import audience, revision, statements, text
 from menting.campaigns.errors import StateError, SupersededError
 from menting.campaigns.models import Campaign, CampaignState, Delivery, Posting
 from menting.users import audit, guard, house
@@ -98,9 +99,9 @@ def _insert(campaign: Campaign) -> None:
                 cursor.execute(INSERT, insert_values(campaign, start, CHUNK))
 
 
-def insert_values(campaign: Campaign, start: int, rows: int) -> tuple[object, ...]:
+def insert_values(campaign: Campaign, start: int, rows: int) -> tuple[Any, ...]:
     """Return what `INSERT` is given to insert `rows` staged people from `start` on."""
-    due = connection.ops.adapt_datetimefield_value(clock.now())
+    due = statements.stored(clock.now())
     return (campaign.pk, campaign.occurrence, due, start, start + rows)
 
 

@@ -74,7 +74,7 @@ def _may_go(row: Posting, free: dict[int, int]) -> bool:
 
 
 def _claim(row: Posting, me: str, now: datetime) -> Outbound:
-    until = connection.ops.adapt_datetimefield_value(lease.until(now))
+    until = statements.stored(lease.until(now))
     with connection.cursor() as cursor:
         cursor.execute(statements.OF["posting"].claim, (me, until, row.pk, row.fence))
     pace.debit({row.account_id: 1}, now=now)

@@ -20,7 +20,7 @@ def _recover(steps: statements.Steps, now: datetime) -> int:
     dead = _dead_holders(steps)
     marks = "".join(" or lease_by = %s" for _ in dead)
     expired = f"(lease_until <= %s{marks})"
-    which = (connection.ops.adapt_datetimefield_value(now), *dead)
+    which = (statements.stored(now), *dead)
     with connection.cursor() as cursor:
         cursor.execute(steps.expired.format(expired=expired), which)
         if cursor.fetchone() is None:
@@ -28,9 +28,9 @@ def _recover(steps: statements.Steps, now: datetime) -> int:
         with transaction.atomic():
             cursor.execute(steps.expire_claimed.format(expired=expired), which)
             told = "the program stopped while it was being sent"
-            given = (told, connection.ops.adapt_datetimefield_value(now), *which)
+            given = (told, statements.stored(now), *which)
             cursor.execute(steps.expire_dispatching.format(expired=expired), given)
-            return cursor.rowcount
+            return int(cursor.rowcount)
 
 
 def _dead_holders(steps: statements.Steps) -> list[str]:

@@ -1,8 +1,10 @@
 """What nobody knows: asked of the platform again by its key, or decided by an operator."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 from django.db import connection, transaction
 
@@ -11,13 +13,19 @@ from menting.campaigns import pace, postings, statements
 from menting.campaigns.errors import HeldError, StateError
 from menting.campaigns.models import Campaign, CampaignState, Delivery, Posting
 from menting.channels.base import Peer
+from menting.people import consent
 from menting.people.models import SendState
 from menting.people.outbound import Outbound
 from menting.users import audit, guard, house
 from menting.users.guard import Actor
 
+Row = Delivery | Posting
+_Row = TypeVar("_Row", Delivery, Posting)
+
 #: Synapse remembers a transaction id for 24 h; an hour is left for clocks and waiting.
 KEY_REMEMBERED = timedelta(hours=23)
+LONGEST_WAIT = timedelta(minutes=5)
+_LOOKED_AT = 100
 
 
 class Answer(StrEnum):
@@ -59,19 +67,19 @@ def ask_again(
 
     `accounts` are those on an idempotent channel, still on the device that asked first.
     Whoever has opted out since is not asked for: the first try may never have arrived.
+    The rows come back in `dispatching`, with their text.
     """
-    if not accounts or not _any_unknown(accounts):
+    found: list[Row] = [
+        *_unknown(Delivery, accounts, now),
+        *_unknown(Posting, accounts, now),
+    ]
+    if not found or house.get().held_since is not None:
         return []
-    got: list[Outbound] = []
     with transaction.atomic():
-        if house.get().held_since is not None:
-            return []
-        for account, free in pace.allowances(sorted(accounts), now=now, most=limit).items():
-            most = min(free, limit - len(got))
-            taken = _deliveries(me, account, now, most) + _postings(me, account, now, most)
-            pace.debit({account: len(taken)}, now=now)
-            got += taken
-    return got
+        free = pace.allowances(sorted(accounts), now=now, most=limit)
+        taken = [row for row in found if _may_go(row, free) and _take(row, me, now)]
+        pace.debit(Counter(row.account_id for row in taken), now=now)
+    return [_outbound(row) for row in taken[:limit]]
 
 
 def _reopen(campaign: Campaign) -> None:
@@ -82,50 +90,56 @@ def _reopen(campaign: Campaign) -> None:
         campaign.save(update_fields=["state", "ended_at"])
 
 
-def _any_unknown(accounts: Sequence[int]) -> bool:
-    return any(
-        rows.objects.filter(account__in=accounts, state=SendState.UNKNOWN).exists()
-        for rows in (Delivery, Posting)
-    )
+def _unknown(rows: type[_Row], accounts: Sequence[int], now: datetime) -> list[_Row]:
+    """Return rows that may be asked for now; each further try waits twice as long."""
+    there = rows.objects.filter(
+        account__in=accounts,
+        state=SendState.UNKNOWN,
+        dispatched_at__gt=now - KEY_REMEMBERED,
+        campaign__state__in=(CampaignState.RUNNING, CampaignState.DONE),
+    ).exclude(text="")
+    return [row for row in there.order_by("pk")[:_LOOKED_AT] if _is_due(row, now)]
 
 
-def _deliveries(me: str, account: int, now: datetime, most: int) -> list[Outbound]:
+def _is_due(row: Row, now: datetime) -> bool:
+    wait = min(timedelta(seconds=2**row.attempts), LONGEST_WAIT)
+    return row.settled_at is None or row.settled_at + wait <= now
+
+
+def _may_go(row: Row, free: dict[int, int]) -> bool:
+    if not free.get(row.account_id) or not _is_agreed(row):
+        return False
+    free[row.account_id] -= 1
+    return True
+
+
+def _is_agreed(row: Row) -> bool:
+    if isinstance(row, Posting):
+        return True
+    now = consent.in_force(row.contact_id, row.account_id, row.campaign.purpose)
+    return now is not None and now.pk == row.consent_id
+
+
+def _take(row: Row, me: str, now: datetime) -> bool:
+    until = statements.stored(lease.until(now))
     with connection.cursor() as cursor:
-        cursor.execute(statements.PICK_UNKNOWN, (account, _since(now), most))
-        rows = [row for row in cursor.fetchall() if row[4] is None]
-    return [
-        Outbound(
-            kind="delivery",
-            id=pk,
-            fence=fence + 1,
-            account_id=account,
-            peer=Peer(id=address),
-            key=ids.stable_key("delivery", pk),
-            text=text,
-        )
-        for pk, fence, address, text, _ in rows
-        if _take("delivery", me, now, (pk, fence))
-    ]
-
-
-def _postings(me: str, account: int, now: datetime, most: int) -> list[Outbound]:
-    with connection.cursor() as cursor:
-        cursor.execute(statements.PICK_UNKNOWN_POSTING, (account, _since(now), most))
-        found = {pk: (fence, text) for pk, fence, text in cursor.fetchall()}
-    rows = Posting.objects.filter(pk__in=found).select_related("account").order_by("pk")
-    return [
-        postings.outbound(row, fence=found[row.pk][0] + 1, text=found[row.pk][1])
-        for row in rows
-        if _take("posting", me, now, (row.pk, found[row.pk][0]))
-    ]
-
-
-def _take(kind: str, me: str, now: datetime, row: tuple[int, int]) -> bool:
-    until = connection.ops.adapt_datetimefield_value(lease.until(now))
-    with connection.cursor() as cursor:
-        cursor.execute(statements.OF[kind].ask_again, (me, until, *row))
+        cursor.execute(statements.OF[_kind(row)].ask_again, (me, until, row.pk, row.fence))
         return bool(cursor.rowcount)
 
 
-def _since(now: datetime) -> object:
-    return connection.ops.adapt_datetimefield_value(now - KEY_REMEMBERED)
+def _outbound(row: Row) -> Outbound:
+    if isinstance(row, Posting):
+        return postings.outbound(row, fence=row.fence + 1, text=row.text)
+    return Outbound(
+        kind="delivery",
+        id=row.pk,
+        fence=row.fence + 1,
+        account_id=row.account_id,
+        peer=Peer(id=row.conversation.external_id),
+        key=ids.stable_key("delivery", row.pk),
+        text=row.text,
+    )
+
+
+def _kind(row: Row) -> str:
+    return "posting" if isinstance(row, Posting) else "delivery"

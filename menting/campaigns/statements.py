@@ -8,6 +8,10 @@ that says its condition in the same words.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
 
 from menting.people import consent
 
@@ -30,24 +34,15 @@ where a.removed_at is null and a.id in ({accounts}) and exists (
   select 1 from campaigns_delivery d where d.campaign_id = %s and d.account_id = a.id
   and d.state = 'ready' and d.due <= %s)"""
 
-#: Deliveries whose outcome nobody knows, while their platform remembers the key.
-PICK_UNKNOWN = f"""
-select d.id, d.fence, v.external_id, d.text, {consent.WHY_NOT}
-from campaigns_delivery d{_CONSENT}
-join campaigns_campaign k on k.id = d.campaign_id and k.state in ('running', 'done')
-where d.account_id = %s and d.state = 'unknown' and d.text <> '' and d.dispatched_at > %s
-order by d.id limit %s"""
-
-PICK_UNKNOWN_POSTING = """
-select d.id, d.fence, d.text from campaigns_posting d
-join campaigns_campaign k on k.id = d.campaign_id and k.state in ('running', 'done')
-where d.account_id = %s and d.state = 'unknown' and d.invitation_id is null
-and d.dispatched_at > %s order by d.id limit %s"""
-
 MAKE_READY = """
 update {table} set state = 'ready' where id in (
   select id from {table} where campaign_id = %s and occurrence = %s and state = 'planned'
   order by id limit %s)"""
+
+
+def stored(at: datetime) -> Any:
+    """Return a time as this database is given it in SQL."""
+    return connection.ops.adapt_datetimefield_value(at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ class Message(models.Model):
 
 
 class SendState(models.TextChoices):
-    """The state machine of everything that goes out (reference: reliability.md)."""
+    """The state machine of everything that goes out."""
 
     PLANNED = "planned", _("Planned")  # frozen, not yet released
     READY = "ready", _("Ready")  # may be claimed once due

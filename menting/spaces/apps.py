@@ -8,3 +8,10 @@ class SpacesConfig(AppConfig):
 
     name = "menting.spaces"
     label = "spaces"
+
+    def ready(self) -> None:
+        """Say what this part keeps of people."""
+        from menting.people import registry  # noqa: PLC0415  # models come first
+        from menting.spaces import keeping  # noqa: PLC0415  # models come first
+
+        registry.register(keeping.PART)

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import functools
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -30,6 +31,12 @@ class _Pool:
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)
+        # In a thread of its own, since Django refuses it where an event loop runs.
+        closing = threading.Thread(target=self._close_connections)
+        closing.start()
+        closing.join()
+
+    def _close_connections(self) -> None:
         for connection in self._opened:
             # Django lets only the thread that opened it close it; that thread is gone.
             connection.inc_thread_sharing()

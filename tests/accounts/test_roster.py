@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from menting.accounts import roster, vault
+from menting.accounts import roster, state, vault
 from menting.accounts.models import Account, AccountState
 from menting.base import clock
 from menting.users import guard
@@ -178,10 +178,7 @@ def test_a_changed_secret_is_sealed_and_lets_the_account_try_again(tmp_path: Pat
 @pytest.mark.django_db
 def test_a_new_password_keeps_the_device_of_the_platform(tmp_path: Path) -> None:
     [account] = rosters.stored(tmp_path, 1)
-    account.sealed = vault.seal(
-        account, {"password": "secret-00001"}, kept={"device_id": "D"}
-    )
-    account.save(update_fields=["sealed"])
+    state.keep_secret(account.pk, {"device_id": "D"})
     roster.store(OWNER, _read(tmp_path, HEADING + line(1, password="new")))
     account.refresh_from_db()
     assert vault.open(account) == {"password": "new", "device_id": "D"}

@@ -92,7 +92,7 @@ def test_a_lost_key_is_named_and_no_second_one_is_made(account: Account) -> None
         key.write_text(kept)
 
 
-def test_what_the_platform_handed_out_is_kept_beside_what_was_given(
+def test_what_the_platform_handed_out_is_kept_beside_the_given(
     account: Account,
 ) -> None:
     state.keep_secret(account.pk, {"password": SECRET, "token": "one", "device_id": "D"})
@@ -102,7 +102,7 @@ def test_what_the_platform_handed_out_is_kept_beside_what_was_given(
     assert vault.opened(account)["given"] == {"password": SECRET}
 
 
-def test_a_removed_account_gets_no_secret_back_from_its_last_session(
+def test_a_removed_account_gets_no_secret_back_from_its_session(
     account: Account,
 ) -> None:
     Account.objects.filter(pk=account.pk).update(removed_at=account.since, sealed=b"")

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 from menting.accounts.models import Account
 from menting.base import clock
@@ -15,12 +16,10 @@ OWNER = guard.at_shell()
 _numbers = count(1)
 
 
-def account(**fields: object) -> Account:
+def account(**fields: Any) -> Account:
     """Make an account that may send without a limit."""
-    handle = fields.pop("handle", f"@desk{next(_numbers)}:example.org")
-    return Account.objects.create(
-        channel="matrix", handle=handle, since=clock.now(), **fields
-    )
+    fields.setdefault("handle", f"@desk{next(_numbers)}:example.org")
+    return Account.objects.create(channel="matrix", since=clock.now(), **fields)
 
 
 def contact(name: str = "", language: str = "en") -> Contact:

@@ -24,7 +24,8 @@ def _terms(name: str) -> str | None:
         about = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return None  # locked for another platform or Python
-    classifiers = [row for row in about.get_all("Classifier", []) if row.startswith("License")]
+    rows = about.get_all("Classifier", [])
+    classifiers = [row for row in rows if row.startswith("License")]
     stated = [about.get("License-Expression", ""), (about.get("License") or "")[:200]]
     return " ".join([*stated, *classifiers]).strip()
 

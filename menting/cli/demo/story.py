@@ -4,17 +4,18 @@ import asyncio
 import csv
 import json
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from menting.base import clock
-from menting.cli.demo import history, look, visitors
 from menting.cli.demo.crowd import Crowd
 from menting.cli.demo.homeserver import Homeserver
+
+from menting.base import clock
+from menting.base.folder import Folder
+from menting.cli.demo import history, look, visitors
 from menting.cli.demo.program import Program, StepFailedError
 
 LEGAL_NAME = "槐下书局 Huaixia Books"
@@ -27,6 +28,9 @@ MARKER = "夜读会 2026"
 GUESTBOOKS = 3
 OLD_VISITS = 50_000
 NEW_VISITS = 2_000
+#: What the product says of its campaign, and what the people say who were to get it.
+STATUS = ("planned", "accepted", "rejected", "unknown", "skipped")
+RECEIVED = ("received_once", "received_twice", "received_unasked")
 
 CAMPAIGN = """
 name = "冬至读书会"
@@ -73,9 +77,16 @@ class Story:
     """One run of the demo over a homeserver, a program and a crowd of people."""
 
     def __init__(
-        self, *, size: Size, program: Program, homeserver: Homeserver, say: Callable[[str], None]
+        self,
+        *,
+        size: Size,
+        program: Program,
+        homeserver: Homeserver,
+        say: Callable[[str], None],
     ) -> None:
-        self._size, self._program, self._homeserver, self._say = size, program, homeserver, say
+        self._size, self._program = size, program
+        self._homeserver, self._say = homeserver, say
+        self._folder = Folder(program.folder)
         self.told = Told()
 
     async def tell(self, crowd: Crowd) -> Told:
@@ -102,11 +113,12 @@ class Story:
     async def _people_write(self, crowd: Crowd) -> None:
         wrote = await crowd.write()
         counts = await look.until(
-            lambda: look.people(self._program.folder),
-            lambda now: now["contacts"] >= wrote["wrote"]
-            and now["consented"] >= wrote["agreed"]
-            and now["withdrew"] >= wrote["withdrew"],
-            say=self._say,
+            look.people,
+            lambda now: (
+                now["contacts"] >= wrote["wrote"]
+                and now["consented"] >= wrote["agreed"]
+                and now["withdrew"] >= wrote["withdrew"]
+            ),
         )
         self.told.people = {"wrote": wrote["wrote"], **counts}
         self._say(f"{counts['contacts']} people wrote, {counts['consented']} agreed")
@@ -133,9 +145,8 @@ class Story:
         late = await crowd.withdraw_late()
         wanted = self.told.people["withdrew"] + late
         counts = await look.until(
-            lambda: look.people(self._program.folder),
+            look.people,
             lambda now: now["withdrew"] >= wanted,
-            say=self._say,
         )
         self.told.people |= counts
         self._say(f"{late} people opted out between planning and sending")
@@ -145,11 +156,8 @@ class Story:
         status = await self._watch(campaign)
         received = await crowd.report(expected=status["accepted"])
         self.told.campaign = {
-            **{key: status[key] for key in ("planned", "accepted", "rejected", "unknown", "skipped")},
-            **{
-                key: received[key]
-                for key in ("received_once", "received_twice", "received_unasked")
-            },
+            **{key: status[key] for key in STATUS},
+            **{key: received[key] for key in RECEIVED},
         }
         entries = await self._program.command("space", "entries", SPACE)
         ours = [item for item in entries["items"] if MARKER in item["text"]]
@@ -175,9 +183,8 @@ class Story:
         )
         answers = json.loads((await child.communicate())[0])
         kept = await look.until(
-            lambda: look.visits(self._program.folder, SPACE),
+            lambda: look.visits(self._folder, SPACE),
             lambda now: now["all"] >= answers["204"],
-            say=self._say,
         )
         self.told.visits = {"sent": NEW_VISITS, "kept": kept["all"]}
         self._say(f"{NEW_VISITS} visits sent through the door, {kept['all']} kept")
@@ -195,21 +202,24 @@ class Story:
         done = await self._program.command(
             *("visit", "import", "--space", SPACE, "--format", "accesslog", str(log))
         )
-        kept = await asyncio.to_thread(look.visits, self._program.folder, SPACE)
+        kept = await asyncio.to_thread(look.visits, self._folder, SPACE)
         _compare(kept, counted)
         self.told.visits |= {
             "imported": done["rows"],
             "oldest": kept["oldest"],
             "month_ms": kept["month_ms"],
         }
-        self._say(f"{done['rows']} old visits imported; a month of 2011 in {kept['month_ms']} ms")
+        self._say(
+            f"{done['rows']} old visits imported; a month of 2011 in {kept['month_ms']} ms"
+        )
 
 
 def _compare(kept: dict[str, Any], counted: history.Counted) -> None:
     """Hold the product's answers against the writer's own counts."""
     for month, n in counted.by_month.items():
-        if kept["by_month"].get(month, 0) != n:
-            raise StepFailedError(f"{month}: {n} visits written, {kept['by_month'].get(month)} shown")
+        shown = kept["by_month"].get(month, 0)
+        if shown != n:
+            raise StepFailedError(f"{month}: {n} visits written, {shown} shown")
 
 
 def _write_roster(path: Path, homeserver: Homeserver, accounts: int) -> None:
@@ -219,16 +229,9 @@ def _write_roster(path: Path, homeserver: Homeserver, accounts: int) -> None:
         for n in range(accounts):
             shop = _shop(n)
             wall = homeserver.wall if n == 0 else ""
-            roster.writerow(
-                ["matrix", homeserver.handle(shop), f"Shop {n + 1}", homeserver.url,
-                 homeserver.password(shop), wall]
-            )
+            place = (homeserver.url, homeserver.password(shop), wall)
+            roster.writerow(["matrix", homeserver.handle(shop), f"Shop {n + 1}", *place])
 
 
 def _shop(n: int) -> str:
     return f"shop{n + 1:04}"
-
-
-def seconds_since(began: float) -> float:
-    """Return the seconds since `began`, to a tenth."""
-    return round(time.monotonic() - began, 1)

@@ -1,0 +1,59 @@
+"""What the sender asks of the database in a turn: to tidy, and for what may go now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from menting.campaigns import advance, outbox, postings, recovery, render, resolve
+from menting.people import replies
+from menting.people.outbound import Outbound, Skipped
+
+#: Rows leased in a turn, over all accounts: they must have left before their lease ends.
+MOST_A_TURN = 500
+#: Rows of one account: at 50 messages a second over all, each lane takes its turn soon.
+LANE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One message that may go now; `is_dispatched`: only asked again, by its key."""
+
+    item: Outbound
+    text: str | Skipped
+    is_dispatched: bool = False
+
+
+def tidy(now: datetime) -> None:
+    """Recover what dead senders held, release planned rows, and end what is done."""
+    recovery.recover(now)
+    replies.recover(now)
+    advance.make_ready()
+    postings.sign_guestbooks(now=now)
+    advance.finish(now=now)
+
+
+def take(me: str, accounts: Sequence[int], *, now: datetime) -> dict[int, list[Load]]:
+    """Claim what `accounts` may send now and render it; answers before campaigns."""
+    claimed = replies.claim(me, accounts, now=now, limit=MOST_A_TURN)
+    claimed += outbox.claim(
+        me, accounts, now=now, limit=MOST_A_TURN - len(claimed), lane=LANE
+    )
+    # Outside the transactions: rendering takes 20 to 70 us a text.
+    texts = render.texts(claimed)
+    return _by_account([Load(item, texts[item]) for item in claimed])
+
+
+def take_unknown(
+    me: str, accounts: Sequence[int], *, now: datetime
+) -> dict[int, list[Load]]:
+    """Take what `accounts`, on idempotent channels, may ask for again by its key."""
+    again = replies.ask_again(me, accounts, now=now, limit=MOST_A_TURN)
+    again += resolve.ask_again(me, accounts, now=now, limit=MOST_A_TURN)
+    return _by_account([Load(item, item.text or "", is_dispatched=True) for item in again])
+
+
+def _by_account(loads: Sequence[Load]) -> dict[int, list[Load]]:
+    lanes: dict[int, list[Load]] = {}
+    for load in loads:
+        lanes.setdefault(load.item.account_id, []).append(load)
+    return lanes
