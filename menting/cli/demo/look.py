@@ -54,7 +54,7 @@ def visits(folder: Folder, slug: str) -> dict[str, Any]:
 async def until(
     ask: Callable[[], dict[str, Any]], is_enough: Callable[[dict[str, Any]], bool]
 ) -> dict[str, Any]:
-    """Ask again and again until it is enough; then, or after some minutes, the last answer."""
+    """Ask until it is enough, or some minutes have passed; return the last answer."""
     give_up = time.monotonic() + WAIT_SECONDS
     while True:
         now = await asyncio.to_thread(ask)

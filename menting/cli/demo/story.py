@@ -10,12 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from menting.cli.demo.crowd import Crowd
-from menting.cli.demo.homeserver import Homeserver
-
 from menting.base import clock
 from menting.base.folder import Folder
 from menting.cli.demo import history, look, visitors
+from menting.cli.demo.crowd import Crowd
+from menting.cli.demo.homeserver import Homeserver
 from menting.cli.demo.program import Program, StepFailedError
 
 LEGAL_NAME = "槐下书局 Huaixia Books"
