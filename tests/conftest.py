@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from menting.people import ledger
+from tests.servers.synapse import homeserver  # noqa: F401  # a fixture: one server for all
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from typing_extensions import override
 
 DEFAULT_FOLDER = "menting-data"
 FILE_NAME = "menting.toml"
@@ -97,6 +98,7 @@ class Settings(BaseSettings):
         return urlsplit(self.public_url).hostname or "localhost"
 
     @classmethod
+    @override
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],

@@ -59,7 +59,8 @@ def import_roster(
     out.emit(document, json=json, human=lambda: _show_import(document))
     if rejected:
         where = f": see {told.rejected_file}" if told.rejected_file else ""
-        out.fail(f"{len(rejected)} lines were not taken{where}")
+        n = len(rejected)
+        out.fail(f"{n} line{' was' if n == 1 else 's were'} not taken{where}")
 
 
 @app.command("list")
@@ -83,7 +84,11 @@ def signin(
     everyone: Annotated[bool, typer.Option("--all", help="All accounts.")] = False,
     json: Json = False,
 ) -> None:
-    """Sign accounts in side by side, and say which of them failed and why."""
+    """Sign accounts in side by side, and say which of them failed and why.
+
+    While no program runs on the folder, the sessions end with the command; `menting run`
+    signs the same accounts in again and keeps them live.
+    """
     if bool(ids) == everyone:
         raise typer.BadParameter("give ids of accounts, or --all")
     folder = ready.database()
@@ -165,9 +170,7 @@ def _ask(act: "Callable[[Actor, Any], object]", what: list[int] | int | None) ->
 def _sign_in(folder: Folder, asked: list[int]) -> "read.Progress":
     """Watch the program on the folder; without one, be it until all have settled."""
     from menting.cli import alone
-    from menting.server import logs
 
-    logs.configure("WARNING")  # to stderr: stdout holds the result alone
     with _bar(len(asked)) as shown:
         try:
             return alone.run_alone(folder, _keep_until_settled(asked, shown))

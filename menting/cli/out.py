@@ -55,13 +55,15 @@ def table(
 
 def command_errors(*kinds: type[Exception]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Turn the given errors, and those common to all, into one line and status 1."""
+    common = (CommandError, OSError, UnicodeError, ValidationError)
+    caught: tuple[type[Exception], ...] = (*common, *kinds)
 
     def decorate(command: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(command)
         def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 return command(*args, **kwargs)
-            except (CommandError, OSError, UnicodeError, ValidationError, *kinds) as error:
+            except caught as error:
                 fail(str(error) or type(error).__name__)
 
         return wrapped

@@ -7,14 +7,17 @@ import django
 from menting.base import config
 from menting.base.folder import Folder
 from menting.cli import out
+from menting.server import logs
 
 
 def folder() -> Folder:
     """Return the chosen data folder, with the settings read and found good."""
     try:
-        return Folder(config.current().data)
+        settings = config.current()
     except config.BadSettingsError as error:
         out.fail(str(error))
+    logs.configure(settings.log_level)
+    return Folder(settings.data)
 
 
 def database(*, make: bool = False, migrate: bool = True) -> Folder:
@@ -31,9 +34,12 @@ def database(*, make: bool = False, migrate: bool = True) -> Folder:
     chosen.prepare()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "menting.server.settings")
     django.setup()
+    from menting.server import logs, upgrade
+
+    # To stderr, and only what is amiss: a command's stdout is its result alone.
+    logs.configure("WARNING")
     if not migrate:
         return chosen
-    from menting.server import upgrade
 
     try:
         upgrade.bring_up_to_date(chosen)

@@ -6,7 +6,7 @@ from django.utils.translation import gettext, ngettext
 from menting.accounts.models import AccountState
 from menting.base import clock
 from menting.campaigns.models import Campaign, CampaignState
-from menting.console import accounts, needs, progress, visitsums
+from menting.console import accounts, needs, progress, visittoday
 from menting.console.accounts import Fleet
 from menting.console.page import OperatorRequest, show, shown
 
@@ -28,8 +28,8 @@ def home(request: OperatorRequest) -> HttpResponse:
         "fleet": fleet,
         "running": [progress.of(one) for one in running],
         "others": [progress.of(one) for one in others],
-        "today": visitsums.today(),
-        "on_this_day": visitsums.on_this_day(),
+        "today": visittoday.today(),
+        "on_this_day": visittoday.on_this_day(),
     }
     return show(request, "home.html", context)
 

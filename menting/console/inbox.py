@@ -1,11 +1,13 @@
-"""Conversations and their messages, to read."""
+"""Conversations and their messages, to read and to answer by hand."""
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext
 
 from menting.console import keyset
-from menting.console.page import OperatorRequest, show, shown
+from menting.console.page import OperatorRequest, after, done, refused, show, shown
+from menting.people import replies
 from menting.people.models import Consent, Conversation, Message, Reply
 
 _LATEST = keyset.Key("last_at")
@@ -36,6 +38,20 @@ def conversation(request: OperatorRequest, pk: int) -> HttpResponse:
         .order_by("-pk")[:8],
     }
     return show(request, "inbox.html", context)
+
+
+@done("people.reply")
+def reply(request: OperatorRequest, pk: int) -> HttpResponse:
+    """Answer the last message of a conversation by hand."""
+    one = get_object_or_404(Conversation, pk=pk)
+    last = (
+        one.messages.filter(direction=Message.Direction.IN).order_by("-at", "-pk").first()
+    )
+    try:
+        replies.by_hand(request.actor, last.pk if last else 0, request.POST.get("text", ""))
+    except replies.CannotReplyError as error:
+        return refused(request, error, "console:conversation", pk)
+    return after(request, gettext("The answer goes out."), "console:conversation", pk)
 
 
 def _conversations() -> "QuerySet[Conversation, Conversation]":

@@ -10,6 +10,7 @@ from django.utils.translation import gettext, ngettext, pgettext
 
 from menting.accounts.models import Account, AccountState
 from menting.campaigns.models import Campaign, CampaignState, Delivery
+from menting.console.templatetags.look import channel
 from menting.people.models import SendState
 from menting.spaces.models import GuestbookEntry, Space
 from menting.users import guard, house
@@ -76,12 +77,11 @@ def _accounts(actor: Actor) -> Iterator[Call]:
             .order_by("-n")
         )
         if found := list(rows):
-            yield _account_call(state, {row["channel"]: row["n"] for row in found}, found)
+            by_channel = {row["channel"]: row["n"] for row in found}
+            yield _account_call(state, by_channel, min(row["first"] for row in found))
 
 
-def _account_call(
-    state: str, by_channel: dict[str, int], rows: list[dict[str, object]]
-) -> Call:
+def _account_call(state: str, by_channel: dict[str, int], since: datetime) -> Call:
     n = sum(by_channel.values())
     title = (
         ngettext(
@@ -95,14 +95,14 @@ def _account_call(
         )
     )
     told = gettext(", ").join(
-        f"{channel} {count:,}" for channel, count in by_channel.items()
+        f"{channel(name)} {count:,}" for name, count in by_channel.items()
     )
     return Call(
         title=title % {"n": n},
         detail=gettext("%(channels)s; never tried again by itself") % {"channels": told},
         url=reverse("console:accounts") + f"?state={state}",
         verb=pgettext("see the reason", "See why"),
-        since=min(row["first"] for row in rows),  # type: ignore[type-var]  # Min of a time
+        since=since,
     )
 
 

@@ -8,14 +8,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext, gettext_lazy
 
 from menting.campaigns.models import Delivery
 from menting.console import filters, keyset, timeline
 from menting.console.page import OperatorRequest, after, done, refused, show, shown
-from menting.console.templatetags.look import MARKS
+from menting.console.templatetags.look import MARKS, channel
 from menting.people import erase as erasing
 from menting.people import export as exporting
 from menting.people.models import ANY_PURPOSE, Consent, Contact, Message, SendState
@@ -96,7 +96,10 @@ def person(request: OperatorRequest, pk: int) -> HttpResponse:
 @done("people.export")
 def export(request: OperatorRequest, pk: int) -> HttpResponse:
     """Give the copy of everything that is kept of a person, as a file."""
-    told = exporting.export(request.actor, pk)
+    try:
+        told = exporting.export(request.actor, pk)
+    except erasing.NoSuchPersonError as error:
+        raise Http404(str(error)) from error
     answer = HttpResponse(
         json.dumps(told, ensure_ascii=False, indent=1, default=str),
         content_type="application/json; charset=utf-8",
@@ -115,7 +118,10 @@ def erase(request: OperatorRequest, pk: int) -> HttpResponse:
             "console:person",
             pk,
         )
-    erasing.erase(request.actor, pk)
+    try:
+        erasing.erase(request.actor, pk)
+    except erasing.NoSuchPersonError as error:
+        raise Http404(str(error)) from error
     said = gettext("Erased. The bytes are gone from every file within 24 hours.")
     return after(request, said, "console:people")
 
@@ -124,7 +130,7 @@ def standings(ledger: Iterable[Consent]) -> list[Standing]:
     """Return each purpose's latest word by account; one on every purpose ends all."""
     latest: dict[tuple[str, str], Consent] = {}
     for entry in sorted(ledger, key=lambda entry: entry.pk):
-        account = f"{entry.channel} · {entry.account}"
+        account = f"{channel(entry.channel)} · {entry.account}"
         if entry.purpose == ANY_PURPOSE:
             for key in [key for key in latest if key[1] == account]:
                 latest[key] = entry

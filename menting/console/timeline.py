@@ -10,8 +10,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from menting.accounts.models import Account
 from menting.campaigns.models import Delivery
-from menting.people.models import Consent, Contact, Message
+from menting.console.templatetags.look import channel
+from menting.people.models import Consent, Contact, Message, Reply
 from menting.spaces.models import GuestbookEntry
 
 SIZE = 50
@@ -44,19 +46,18 @@ class Timeline:
     before: datetime | None
 
 
-KINDS = ("messages", "consents", "campaigns", "entries")
-
-
 def of(contact: Contact, *, kind: str = "", before: datetime | None = None) -> Timeline:
     """Return the latest moments of a person, of all kinds or one, before a time or now."""
     # Of things at one instant the effect stands on top: a consent above its message.
     sources = {
         "consents": _consents,
+        "replies": _replies,
         "messages": _messages,
         "campaigns": _campaigns,
         "entries": _entries,
     }
-    chosen = [sources[kind]] if kind in sources else list(sources.values())
+    wanted = {"": tuple(sources), "messages": ("replies", "messages")}.get(kind, (kind,))
+    chosen = [sources[name] for name in wanted if name in sources]
     found = sorted(
         (moment for source in chosen for moment in source(contact, before)),
         key=lambda moment: moment.at,
@@ -97,7 +98,23 @@ def _messages(contact: Contact, before: datetime | None) -> Iterator[Moment]:
             icon="say",
             title=gettext("Wrote") if is_in else gettext("Was written to"),
             quote=gettext("[cannot be shown here]") if row.is_unreadable else row.text,
-            detail=f"{row.account.channel} · {row.account}",
+            detail=_by(row.account),
+        )
+
+
+def _replies(contact: Contact, before: datetime | None) -> Iterator[Moment]:
+    rows = Reply.objects.filter(
+        message__conversation__identity__contact=contact, settled_at__isnull=False
+    )
+    for row in _latest(rows.select_related("account"), "settled_at", before):
+        yield Moment(
+            at=row.settled_at,
+            icon="say",
+            title=gettext("Automatic answer")
+            if row.is_automatic
+            else gettext("Answer by hand"),
+            quote=row.text,
+            detail=f"{_by(row.account)} · {row.get_state_display()}",
         )
 
 
@@ -122,7 +139,7 @@ def _campaigns(contact: Contact, before: datetime | None) -> Iterator[Moment]:
             icon="campaign",
             title=gettext("Campaign “%(name)s”: %(state)s")
             % {"name": row.campaign.name, "state": row.get_state_display()},
-            detail=f"{row.account.channel} · {row.account}",
+            detail=_by(row.account),
         )
 
 
@@ -142,10 +159,14 @@ def purpose_word(purpose: str) -> str:
     return gettext("every purpose") if purpose == "*" else purpose
 
 
+def _by(account: Account) -> str:
+    return f"{channel(account.channel)} · {account}"
+
+
 def _evidence(row: Consent) -> str:
     if row.wording is None:
-        return f"{row.channel} · {row.account}"
+        return _by(row.account)
     return gettext("%(account)s; wording no. %(version)d") % {
-        "account": f"{row.channel} · {row.account}",
+        "account": _by(row.account),
         "version": row.wording.version,
     }

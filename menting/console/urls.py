@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("language/", settings.language, name="language"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/<int:pk>/", inbox.conversation, name="conversation"),
+    path("inbox/<int:pk>/reply/", inbox.reply, name="reply"),
     path("people/", people.people, name="people"),
     path("people/<int:pk>/", people.person, name="person"),
     path("people/<int:pk>/export/", people.export, name="person_export"),

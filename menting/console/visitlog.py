@@ -8,8 +8,9 @@ from itertools import groupby
 from django.utils.translation import gettext, pgettext_lazy
 
 from menting.console.places import Place
-from menting.console.visitbook import NONE, Count, Seen
+from menting.console.visitbook import NONE, Count
 from menting.spaces import visitors
+from menting.visits.read import Seen
 
 _LETTERS = "甲乙丙丁戊己庚辛壬癸"
 _DEVICES = {
@@ -53,7 +54,7 @@ def by_day(seen: Sequence[Seen], place: Place, days: Mapping[date, Count]) -> li
 
 
 def _lines(seen: Sequence[Seen], names: Mapping[int, str]) -> list[Line]:
-    letters: dict[int, str] = {}
+    letters: dict[str, str] = {}
     lines = []
     for one in seen:
         name = names.get(one.who, "")
@@ -75,15 +76,15 @@ def page_word(path: str) -> str:
     return gettext("First page") if path in ("", "/") else path
 
 
-def _nameless(seen: Seen, letters: dict[int, str]) -> str:
+def _nameless(seen: Seen, letters: dict[str, str]) -> str:
     """Return the letter of a nameless visitor, theirs for this day of this page alone."""
     if seen.who:
         return gettext("By name, withdrawn")
-    if not seen.anonymous:
+    if not seen.anonymous_id:
         return gettext("Counted only")
     number = len(letters)
     letter = letters.setdefault(
-        seen.anonymous, _LETTERS[number % 10] + "′" * (number // 10)
+        seen.anonymous_id, _LETTERS[number % 10] + "′" * (number // 10)
     )
     return gettext("Nameless, %(letter)s") % {"letter": letter}
 

@@ -1,6 +1,7 @@
 """The Django app of people."""
 
 from django.apps import AppConfig
+from typing_extensions import override
 
 
 class PeopleConfig(AppConfig):
@@ -9,6 +10,7 @@ class PeopleConfig(AppConfig):
     name = "menting.people"
     label = "people"
 
+    @override
     def ready(self) -> None:
         """Say what this part keeps of people."""
         from menting.people import keeping, registry  # noqa: PLC0415  # models come first

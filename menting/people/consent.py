@@ -17,6 +17,7 @@ from menting.people.models import (
     SendState,
     Wording,
 )
+from menting.people.standing import Standing
 from menting.people.wordings import NEWS
 from menting.people.words import Meaning
 
@@ -130,8 +131,7 @@ def signal(conversation: Conversation, *, at: datetime) -> bool:
     A person who agreed again after `at` is not affected: platforms tell late and twice.
     """
     contact_id = conversation.identity.contact_id
-    last = standing.of(contact_id).last_at(conversation.account_id)
-    if last is not None and (last.act != Consent.Act.GRANTED or last.at > at):
+    if _is_outdated(standing.of(contact_id), conversation.account_id, at=at):
         return False
     ledger.append(_entry(conversation, act=Consent.Act.SIGNAL, purpose=ANY_PURPOSE, at=at))
     unask(contact_id)
@@ -202,6 +202,14 @@ def _noticed(conversation: Conversation) -> Wording | None:
 
 def _granted(entry: Consent | None) -> Heard:
     return Heard.UNCHANGED if entry is None else Heard.GRANTED
+
+
+def _is_outdated(known: Standing, account_id: int, *, at: datetime) -> bool:
+    """Say whether a leave at `at` is older than what is known of the account since."""
+    last, ended_at = known.last_at(account_id), known.ended_at(account_id)
+    if last is not None and last.act == Consent.Act.GRANTED:
+        return last.at > at
+    return ended_at is not None and at <= ended_at
 
 
 def _may_grant(message: Message, purpose: str) -> bool:

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
 
 from menting.accounts.models import Account
 
@@ -20,6 +21,7 @@ class Contact(models.Model):
     class Meta:
         indexes = [models.Index(fields=["-last_at", "-id"], name="contact_latest")]
 
+    @override
     def __str__(self) -> str:
         return self.name or f"#{self.pk}"
 
@@ -41,6 +43,7 @@ class Fact(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.field} of contact {self.contact_id}"
 
@@ -67,6 +70,7 @@ class Identity(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.channel} identity of contact {self.contact_id}"
 
@@ -103,6 +107,7 @@ class Conversation(models.Model):
         ]
         indexes = [models.Index(fields=["-last_at", "-id"], name="conversation_latest")]
 
+    @override
     def __str__(self) -> str:
         return f"conversation {self.pk}"
 
@@ -134,12 +139,13 @@ class Message(models.Model):
             models.Index(fields=["conversation", "-at", "-id"], name="message_latest")
         ]
 
+    @override
     def __str__(self) -> str:
         return f"message {self.pk}"
 
 
 class SendState(models.TextChoices):
-    """The state machine of everything that goes out (reference: reliability.md)."""
+    """The state machine of everything that goes out."""
 
     PLANNED = "planned", _("Planned")  # frozen, not yet released
     READY = "ready", _("Ready")  # may be claimed once due
@@ -194,8 +200,14 @@ class Reply(models.Model):
                 condition=models.Q(state__in=["claimed", "dispatching"]),
                 name="reply_leased",
             ),
+            models.Index(
+                fields=["account", "id"],
+                condition=models.Q(state="unknown"),
+                name="reply_unknown",
+            ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"reply {self.pk}"
 
@@ -215,6 +227,7 @@ class Wording(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.purpose} {self.language} v{self.version}"
 
@@ -266,6 +279,7 @@ class Consent(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.act} {self.purpose} by contact {self.contact_id}"
 
@@ -278,6 +292,7 @@ class Suppression(models.Model):
     reason = models.CharField(max_length=40)
     at = models.DateTimeField()
 
+    @override
     def __str__(self) -> str:
         return f"suppression {self.pk}"
 
@@ -299,5 +314,6 @@ class Erasure(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"erasure of contact {self.contact_id}"

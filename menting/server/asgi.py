@@ -1,6 +1,6 @@
 """The order of answering: door and health, then Django; pages record their visit."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -11,10 +11,10 @@ from menting.visits.spool import SpoolError
 
 log = structlog.get_logger(__name__)
 
-Scope = MutableMapping[str, Any]
+Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
 #: Answers whose page was shown or which went on by a landing link.
 SHOWN = frozenset({200, 302, 304})
@@ -48,7 +48,7 @@ class Front:
         visit: dict[str, Any] = {"stamp": stamp}
         scope["menting.visit"] = visit
 
-        async def sending(message: MutableMapping[str, Any]) -> None:
+        async def sending(message: Mapping[str, Any]) -> None:
             if message["type"] == "http.response.start" and message["status"] in SHOWN:
                 await self._keep(scope, visit, number)
             await send(message)

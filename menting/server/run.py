@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import structlog
 import uvicorn
 from django.core.asgi import get_asgi_application
+from typing_extensions import override
 
 from menting.base import config, lease
 from menting.base.folder import Folder
@@ -33,8 +34,9 @@ class CannotListenError(Exception):
 class _Web(uvicorn.Server):
     """uvicorn under our own signals: SIGTERM ends all parts, not this one alone."""
 
+    @override
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]  # narrower than uvicorn's
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 

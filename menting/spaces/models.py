@@ -3,6 +3,7 @@
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
 
 from menting.accounts.models import Account
 from menting.people.models import Contact
@@ -28,6 +29,7 @@ class Space(models.Model):
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
 
+    @override
     def __str__(self) -> str:
         return self.name
 
@@ -47,6 +49,7 @@ class Post(models.Model):
         constraints = [models.UniqueConstraint(fields=["space", "slug"], name="post_once")]
         indexes = [models.Index(fields=["space", "-published_at"], name="post_latest")]
 
+    @override
     def __str__(self) -> str:
         return self.title
 
@@ -62,6 +65,7 @@ class Invitation(models.Model):
     issued_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
 
+    @override
     def __str__(self) -> str:
         return f"invitation {self.pk}"
 
@@ -97,6 +101,7 @@ class GuestbookEntry(models.Model):
         ]
         indexes = [models.Index(fields=["space", "state", "-at"], name="entry_latest")]
 
+    @override
     def __str__(self) -> str:
         return f"entry {self.pk}"
 
@@ -109,6 +114,7 @@ class Throttle(models.Model):
     #: The theoretical arrival time of `base.pace`, in microseconds since 1970.
     tat = models.BigIntegerField(default=0, db_index=True)
 
+    @override
     def __str__(self) -> str:
         return f"throttle {self.pk}"
 
@@ -122,6 +128,7 @@ class Link(models.Model):
     label = models.CharField(max_length=80, blank=True)
     created_at = models.DateTimeField()
 
+    @override
     def __str__(self) -> str:
         return self.label or self.code
 
@@ -147,5 +154,6 @@ class Visitor(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return self.name

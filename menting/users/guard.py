@@ -4,6 +4,8 @@ import getpass
 from dataclasses import dataclass
 from typing import Literal
 
+from typing_extensions import override
+
 from menting.users.models import Role, User
 
 _OWNER = frozenset({Role.OWNER})
@@ -54,6 +56,7 @@ class Actor:
     name: str
     role: Role
 
+    @override
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
 

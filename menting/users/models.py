@@ -6,6 +6,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
 
 
 class Role(models.TextChoices):
@@ -56,6 +57,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     objects: ClassVar[UserManager] = UserManager()
 
+    @override
     def __str__(self) -> str:
         return self.name or self.email
 
@@ -86,6 +88,7 @@ class House(models.Model):
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="one_house")]
 
+    @override
     def __str__(self) -> str:
         return self.legal_name or "?"
 
@@ -98,6 +101,7 @@ class SigninLink(models.Model):
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
 
+    @override
     def __str__(self) -> str:
         return f"link of user {self.user_id}"
 
@@ -120,5 +124,6 @@ class AuditEntry(models.Model):
             models.Index(fields=["target", "-id"], name="audit_target"),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.actor} {self.act} {self.target}"

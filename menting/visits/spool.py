@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import enum
 import os
 import queue
 import secrets
@@ -59,6 +60,15 @@ class _Batch:
     loop: asyncio.AbstractEventLoop
 
 
+class _Order(enum.Enum):
+    """What else the thread is asked for."""
+
+    #: End the present segment.
+    ROLL = "roll"
+    #: End the thread.
+    STOP = "stop"
+
+
 class Spool:
     """The writing side, one for a process and its event loop; one thread does the writing.
 
@@ -80,7 +90,7 @@ class Spool:
         self._future: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_busy = self._is_closed = False
-        self._jobs: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Batch | _Order] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._thread.start()
 
@@ -112,8 +122,8 @@ class Spool:
         return self._writer.segments()
 
     def roll(self) -> None:
-        """Let the next batch open a new segment; the present one can then be unlinked."""
-        self._writer.wants_new = True
+        """End the present segment, so that it can be unlinked; from any thread."""
+        self._jobs.put(_Order.ROLL)
 
     def trouble(self) -> str:
         """Return what keeps visits from being kept, or an empty string."""
@@ -124,7 +134,7 @@ class Spool:
         if self._is_closed:
             return
         self._is_closed = True
-        self._jobs.put(None)
+        self._jobs.put(_Order.STOP)
         self._thread.join()
         if self._now and self._future is not None:
             error = self._commit(self._now)
@@ -141,7 +151,10 @@ class Spool:
         self._jobs.put(batch)
 
     def _run(self) -> None:
-        while (batch := self._jobs.get()) is not None:
+        while (batch := self._jobs.get()) is not _Order.STOP:
+            if isinstance(batch, _Order):
+                self._writer.close()
+                continue
             error = self._commit(batch.records)
             # The loop may have ended before its spool; then nobody waits any more.
             with contextlib.suppress(RuntimeError):
@@ -164,7 +177,6 @@ class _Writer:
     """The files; `commit` is called by one thread at a time."""
 
     def __init__(self, folder: Path, segment_bytes: int) -> None:
-        self.wants_new = False
         self.trouble = ""
         self._folder, self._segment_bytes = folder, segment_bytes
         self._handle = -1
@@ -187,7 +199,7 @@ class _Writer:
         end = self._ends[path.name] + written
         self._ends[path.name] = end
         if end >= self._segment_bytes:
-            self.wants_new = True
+            self.close()
 
     def segments(self) -> list[Segment]:
         # Under the lock: a file just made must not be seen as closed, or it is unlinked.
@@ -204,9 +216,8 @@ class _Writer:
             self._handle, self._path = -1, None
 
     def _segment(self) -> Path:
-        if self._path is not None and not self.wants_new:
+        if self._path is not None:
             return self._path
-        self.close()
         # A name never comes back, so that a watermark cannot be taken for another file's.
         name = f"{clock.millis(clock.now()):012x}-{secrets.token_hex(4)}{SUFFIX}"
         path = self._folder / name
@@ -214,7 +225,6 @@ class _Writer:
             self._handle = os.open(path, _NEW_FILE, 0o600)
             self._path, self._ends[name] = path, 0
         _sync_folder(self._folder)
-        self.wants_new = False
         return path
 
     def _give_up(self) -> None:
@@ -236,6 +246,16 @@ def list_segments(folder: Path) -> list[Path]:
 def left_behind(folder: Path) -> list[Segment]:
     """Return the segments of a spool that no program writes to now."""
     return [Segment(path, None, is_open=False) for path in list_segments(folder)]
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """Return the bytes of each segment by its name."""
+    found = {}
+    for path in list_segments(folder):
+        # One that was unlinked meanwhile is in the store.
+        with contextlib.suppress(FileNotFoundError):
+            found[path.name] = path.stat().st_size
+    return found
 
 
 def _write(handle: int, records: Sequence[bytes]) -> int:

@@ -5,7 +5,7 @@ from django.test import Client
 
 from menting.accounts.models import Account
 from menting.campaigns.models import Campaign, Delivery
-from menting.people.models import Contact
+from menting.people.models import Contact, Reply
 from menting.spaces.models import GuestbookEntry, Invitation, Link, Post, Space
 from menting.users import house
 from menting.users.models import AuditEntry, User
@@ -14,6 +14,7 @@ from tests.console.conftest import Sample
 pytestmark = pytest.mark.django_db
 
 ACTS = [
+    "inbox/{conversation}/reply/",
     "people/{contact}/export/",
     "people/{contact}/erase/",
     "campaigns/{campaign}/act/",
@@ -132,6 +133,15 @@ def test_a_removed_account_is_gone_from_the_list(as_owner: Client, sample: Sampl
     assert post(as_owner, "accounts/change/", id=str(sample.account), act="remove") == 302
     assert Account.objects.get(pk=sample.account).removed_at is not None
     assert post(as_owner, "accounts/change/", act="remove") == 302
+
+
+def test_a_message_is_answered_by_hand(as_owner: Client, sample: Sample) -> None:
+    page = f"inbox/{sample.conversation}/reply/"
+    assert post(as_owner, page, text=" ") == 302
+    assert not Reply.objects.filter(is_automatic=False).exists()
+    assert post(as_owner, page, text="See you on Saturday") == 302
+    assert Reply.objects.get(is_automatic=False).text == "See you on Saturday"
+    assert last_act() == "people.reply"
 
 
 def test_an_entry_is_shown_and_hidden(as_owner: Client, sample: Sample) -> None:

@@ -45,14 +45,16 @@ class Wire:
         token: str = "",
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
-        seconds: float = CALL_SECONDS,
+        seconds: float | None = None,
     ) -> dict[str, Any]:
         """Send one request and return its JSON object.
 
         Raises Unreachable, Uncertain, Throttled, Refused, AuthFailed (the account is
         closed) and TokenRefusedError.
         """
-        limits = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
+        limits = aiohttp.ClientTimeout(
+            total=seconds or CALL_SECONDS, sock_connect=CONNECT_SECONDS
+        )
         try:
             async with self._http.request(
                 method,

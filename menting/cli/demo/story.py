@@ -10,11 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from menting.base import clock
+from menting.base.folder import Folder
+from menting.cli.demo import history, look, visitors
 from menting.cli.demo.crowd import Crowd
 from menting.cli.demo.homeserver import Homeserver
-
-from menting.base import clock
-from menting.cli.demo import history, look, visitors
 from menting.cli.demo.program import Program, StepFailedError
 
 LEGAL_NAME = "槐下书局 Huaixia Books"
@@ -85,6 +85,7 @@ class Story:
     ) -> None:
         self._size, self._program = size, program
         self._homeserver, self._say = homeserver, say
+        self._folder = Folder(program.folder)
         self.told = Told()
 
     async def tell(self, crowd: Crowd) -> Told:
@@ -111,13 +112,12 @@ class Story:
     async def _people_write(self, crowd: Crowd) -> None:
         wrote = await crowd.write()
         counts = await look.until(
-            lambda: look.people(self._program.folder),
+            look.people,
             lambda now: (
                 now["contacts"] >= wrote["wrote"]
                 and now["consented"] >= wrote["agreed"]
                 and now["withdrew"] >= wrote["withdrew"]
             ),
-            say=self._say,
         )
         self.told.people = {"wrote": wrote["wrote"], **counts}
         self._say(f"{counts['contacts']} people wrote, {counts['consented']} agreed")
@@ -132,7 +132,7 @@ class Story:
         ]
         page = self._program.folder.parent / "campaign.toml"
         codes = ", ".join(json.dumps(item["code"]) for item in invitations)
-        wall = json.dumps(self._homeserver.handle(_shop(0)))
+        wall = json.dumps(self._homeserver.handle(shop(0)))
         page.write_text(CAMPAIGN.format(wall=wall, guestbooks=codes, marker=MARKER))
         campaign = str((await self._program.command("campaign", "create", str(page)))["id"])
         planned = await self._program.command("campaign", "plan", campaign)
@@ -144,9 +144,8 @@ class Story:
         late = await crowd.withdraw_late()
         wanted = self.told.people["withdrew"] + late
         counts = await look.until(
-            lambda: look.people(self._program.folder),
+            look.people,
             lambda now: now["withdrew"] >= wanted,
-            say=self._say,
         )
         self.told.people |= counts
         self._say(f"{late} people opted out between planning and sending")
@@ -183,9 +182,8 @@ class Story:
         )
         answers = json.loads((await child.communicate())[0])
         kept = await look.until(
-            lambda: look.visits(self._program.folder, SPACE),
+            lambda: look.visits(self._folder, SPACE),
             lambda now: now["all"] >= answers["204"],
-            say=self._say,
         )
         self.told.visits = {"sent": NEW_VISITS, "kept": kept["all"]}
         self._say(f"{NEW_VISITS} visits sent through the door, {kept['all']} kept")
@@ -203,7 +201,7 @@ class Story:
         done = await self._program.command(
             *("visit", "import", "--space", SPACE, "--format", "accesslog", str(log))
         )
-        kept = await asyncio.to_thread(look.visits, self._program.folder, SPACE)
+        kept = await asyncio.to_thread(look.visits, self._folder, SPACE)
         _compare(kept, counted)
         self.told.visits |= {
             "imported": done["rows"],
@@ -228,11 +226,12 @@ def _write_roster(path: Path, homeserver: Homeserver, accounts: int) -> None:
         roster = csv.writer(out)
         roster.writerow(["channel", "handle", "name", "homeserver", "password", "wall"])
         for n in range(accounts):
-            shop = _shop(n)
+            name = shop(n)
             wall = homeserver.wall if n == 0 else ""
-            place = (homeserver.url, homeserver.password(shop), wall)
-            roster.writerow(["matrix", homeserver.handle(shop), f"Shop {n + 1}", *place])
+            place = (homeserver.url, homeserver.password(name), wall)
+            roster.writerow(["matrix", homeserver.handle(name), f"Shop {n + 1}", *place])
 
 
-def _shop(n: int) -> str:
+def shop(n: int) -> str:
+    """Return the user name of the n-th of the house's accounts."""
     return f"shop{n + 1:04}"

@@ -7,11 +7,20 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 
 from menting.base import clock
 from menting.console import times
 
 register = template.Library()
+
+#: channel -> its name, for those that a capital letter alone does not make.
+_CHANNELS = {
+    "mail": gettext_lazy("Mail"),
+    "qq": gettext_lazy("QQ bot"),
+    "wecom": gettext_lazy("WeCom"),
+    "xmpp": "XMPP",
+}
 
 #: state -> mark: the seven shapes say every state of accounts, deliveries and consents.
 MARKS = {
@@ -105,6 +114,12 @@ def acct(channel: str) -> SafeString:
     return format_html(
         '<span class="acct t{}" aria-hidden="true">{}</span>', tint, _initial(channel)
     )
+
+
+@register.filter
+def channel(name: str) -> str:
+    """Say which platform a channel's name stands for."""
+    return str(_CHANNELS.get(name, name.capitalize()))
 
 
 @register.filter

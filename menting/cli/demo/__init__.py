@@ -1,0 +1,1 @@
+"""The main job on a real homeserver, with people who are no part of the program."""

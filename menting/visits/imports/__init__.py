@@ -1,0 +1,1 @@
+"""Old histories from files: one module a format, each yielding plain records."""

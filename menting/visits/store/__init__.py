@@ -1,0 +1,1 @@
+"""Where visits are kept: one interface, one module a store."""

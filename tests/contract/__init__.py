@@ -1,0 +1,1 @@
+"""One suite for every channel, against a real server wherever one runs here."""

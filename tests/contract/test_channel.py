@@ -1,0 +1,307 @@
+"""What every channel does, whatever its platform."""
+
+import asyncio
+import dataclasses
+import json
+from typing import NamedTuple
+
+import pytest
+
+from menting.base import clock
+from menting.channels import base, registry
+from menting.channels.base import EventType, Outgoing
+from menting.channels.matrix import wire
+from tests.contract.conftest import RIGS
+from tests.contract.matrix import MatrixHuman
+from tests.contract.matrix import MatrixRig as Rig
+from tests.contract.rig import Heard, Vault, at, listening
+from tests.servers import proxy
+
+
+def test_every_channel_is_held_against_the_contract() -> None:
+    assert set(RIGS) == set(registry.names())
+
+
+def test_a_channel_is_made_once_in_a_process() -> None:
+    for name in registry.names():
+        assert registry.get(name) is registry.get(name)
+        assert registry.get(name).name == name
+
+
+def test_an_unknown_channel_is_named_with_those_there_are() -> None:
+    with pytest.raises(registry.UnknownChannelError, match=r"pigeon.*matrix"):
+        registry.get("pigeon")
+
+
+async def test_an_account_signs_in_and_knows_its_name(rig: Rig) -> None:
+    account = await rig.account("Huaixia Books")
+    session = await rig.channel.open(account, Vault().keep)
+    assert (session.profile.id, session.profile.name) == (account.handle, "Huaixia Books")
+    await session.close()
+
+
+async def test_a_kept_secret_signs_in_without_the_password(rig: Rig) -> None:
+    account, vault = await rig.account(), Vault()
+    await rig.channel.open(account, vault.keep)
+    kept = {key: value for key, value in vault.kept[-1].items() if key != "password"}
+    again = dataclasses.replace(account, secret=kept)
+    session = await rig.channel.open(again, vault.keep)
+    assert session.profile.id == account.handle
+    assert len(vault.kept) == 1
+
+
+async def test_a_wrong_secret_waits_for_an_operator(rig: Rig) -> None:
+    account = await rig.account()
+    wrong = dataclasses.replace(account, secret={**account.secret, "password": "wrong"})
+    with pytest.raises(base.AuthFailed) as failed:
+        await rig.channel.open(wrong, Vault().keep)
+    assert not failed.value.banned
+    assert "wrong" not in str(failed.value)
+
+
+async def test_an_expired_sign_in_is_renewed_and_kept_before_use(rig: Rig) -> None:
+    account, vault = await rig.account(), Vault()
+    session = await rig.channel.open(account, vault.keep)
+    human = await rig.human()
+    async with listening(session) as heard:
+        place = await human.greet(account, "hello")
+        assert await heard.texts(1) == ["hello"]
+    await rig.expire(vault.kept[-1])
+    await session.send(at(place), Outgoing("key-expired", "after"))
+    assert len(vault.kept) == 2
+    assert await human.received(place, account) == ["after"]
+
+
+async def test_an_expired_sign_in_without_a_password_needs_an_operator(
+    rig: Rig,
+) -> None:
+    account, vault = await rig.account(), Vault()
+    await rig.channel.open(account, vault.keep)
+    await rig.expire(vault.kept[-1])
+    kept = {key: value for key, value in vault.kept[-1].items() if key != "password"}
+    with pytest.raises(base.AuthFailed):
+        await rig.channel.open(dataclasses.replace(account, secret=kept), vault.keep)
+
+
+async def test_a_platform_that_is_away_at_the_start_is_unreachable(rig: Rig) -> None:
+    account = await rig.account()
+    await rig.lose()
+    with pytest.raises(base.Unreachable):
+        await rig.channel.open(account, Vault().keep)
+    await rig.bring_back()
+    session = await rig.channel.open(account, Vault().keep)
+    assert session.profile.id == account.handle
+
+
+async def test_nothing_written_while_the_platform_was_away_is_lost(rig: Rig) -> None:
+    account, human = await rig.account(), await rig.human()
+    vault, heard = Vault(), Heard()
+    session = await rig.channel.open(account, vault.keep)
+    task = asyncio.create_task(session.listen(heard.deliver, b""))
+    await heard.first_place()
+    place = await human.greet(account, "before")
+    await heard.texts(1)
+    await rig.lose()
+    with pytest.raises((base.Unreachable, base.Uncertain)):
+        await task
+    written = ["before"]
+    for number in range(130):  # more than a sync tells, and more than one page
+        written.append(f"while away {number}")
+        await human.write(place, written[-1])
+    await rig.bring_back()
+    session = await rig.channel.open(account, vault.keep)
+    async with listening(session, heard.resume) as later:
+        assert sorted(await later.texts(130)) == sorted(written[1:])
+        assert {event.audience for event in later.events} == {1}
+
+
+async def test_someone_who_wrote_while_the_account_was_away_is_heard(rig: Rig) -> None:
+    account, human = await rig.account(), await rig.human()
+    place = await human.greet(account, "are you there?")
+    await human.write(place, "I shall wait")
+    session = await rig.channel.open(account, Vault().keep)
+    async with listening(session) as heard:
+        assert await heard.texts(2) == ["are you there?", "I shall wait"]
+        event = next(item for item in heard.events if item.type is EventType.MESSAGE)
+    assert (event.peer.id, event.sender.id, event.audience) == (place, human.id, 1)
+    assert abs((clock.now() - event.at).total_seconds()) < 60
+
+
+async def test_an_event_that_could_not_be_stored_is_told_again(rig: Rig) -> None:
+    account, human = await rig.account(), await rig.human()
+    session = await rig.channel.open(account, Vault().keep)
+    heard = Heard()
+
+    async def _fail(events: list[base.Event], resume: bytes) -> None:
+        if any(event.type is EventType.MESSAGE for event in events):
+            raise RuntimeError("the disk is full")
+        await heard.deliver(events, resume)
+
+    task = asyncio.create_task(session.listen(_fail, b""))
+    await heard.first_place()
+    await human.greet(account, "hello")
+    with pytest.raises(RuntimeError):
+        await task
+    async with listening(session, heard.resume) as first:
+        await first.texts(1)
+    async with listening(session, heard.resume) as second:
+        await second.texts(1)
+    assert {item.id for item in first.events} == {item.id for item in second.events}
+
+
+async def test_a_text_arrives_and_the_receipt_names_it(rig: Rig) -> None:
+    account, human = await rig.account(), await rig.human()
+    session = await rig.channel.open(account, Vault().keep)
+    async with listening(session) as heard:
+        place = await human.greet(account, "hello")
+        await heard.texts(1)
+        receipt = await session.send(at(place), Outgoing("key-1", "你好 👋\n第二行"))
+        await human.write(place, "thanks")
+        await heard.texts(2)
+    assert await human.received(place, account) == ["你好 👋\n第二行"]
+    assert receipt.message_id not in {event.id for event in heard.events}
+
+
+class Dialogue(NamedTuple):
+    """A person has written, and the account may answer."""
+
+    session: base.Session
+    account: base.Account
+    human: MatrixHuman
+    place: str
+
+    async def send(self, key: str, text: str = "once") -> base.Receipt:
+        """Answer."""
+        return await self.session.send(at(self.place), Outgoing(key, text))
+
+    async def received(self) -> list[str]:
+        """Return what the platform holds of the answers."""
+        return await self.human.received(self.place, self.account)
+
+
+@pytest.fixture
+async def dialogue(rig: Rig) -> Dialogue:
+    """Give a conversation that a person opened."""
+    account, human = await rig.account(), await rig.human()
+    session = await rig.channel.open(account, Vault().keep)
+    async with listening(session) as heard:
+        place = await human.greet(account, "hello")
+        await heard.texts(1)
+    return Dialogue(session, account, human, place)
+
+
+async def test_a_platform_that_asks_to_wait_throttles(rig: Rig, dialogue: Dialogue) -> None:
+    body = json.dumps({"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 4382}).encode()
+    rig.proxy.once(rig.send_part, proxy.answer_with(429, body))
+    with pytest.raises(base.Throttled) as throttled:
+        await dialogue.send("key-slow")
+    assert throttled.value.retry_after == pytest.approx(4.382)
+    assert await dialogue.received() == []
+
+
+async def test_a_place_where_the_account_may_not_write_refuses(dialogue: Dialogue) -> None:
+    with pytest.raises(base.Refused) as refused:
+        await dialogue.session.send(at("!nowhere:localhost"), Outgoing("key-no", "hello"))
+    assert refused.value.permanent
+
+
+async def test_no_connection_is_proof_that_nothing_was_sent(
+    rig: Rig, dialogue: Dialogue
+) -> None:
+    await rig.lose()
+    with pytest.raises(base.Unreachable):
+        await dialogue.send("key-away")
+    assert await dialogue.received() == []
+
+
+async def test_a_timeout_after_the_request_is_uncertain_and_its_key_makes_one_message(
+    rig: Rig, dialogue: Dialogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = rig.proxy.hold_answer(rig.send_part)
+    monkeypatch.setattr(wire, "CALL_SECONDS", 1.0)
+    with pytest.raises(base.Uncertain):
+        await dialogue.send("key-held")
+    assert held.arrived.is_set()
+    receipt = await dialogue.send("key-held")
+    assert receipt == dataclasses.replace(await dialogue.send("key-held"), at=receipt.at)
+    assert await dialogue.received() == ["once"]
+
+
+@pytest.mark.parametrize("fault", [proxy.cut_answer, proxy.answer_with(502, b"no gateway")])
+async def test_half_an_answer_is_uncertain_and_its_key_makes_one_message(
+    rig: Rig, dialogue: Dialogue, fault: proxy.Fault
+) -> None:
+    rig.proxy.once(rig.send_part, fault)
+    with pytest.raises(base.Uncertain):
+        await dialogue.send("key-half")
+    await dialogue.send("key-half")
+    assert await dialogue.received() == ["once"]
+
+
+async def test_a_removal_in_the_middle_of_a_send_refuses_and_is_told(
+    rig: Rig, dialogue: Dialogue
+) -> None:
+    held = rig.proxy.hold_request(rig.send_part)
+    human, place = dialogue.human, dialogue.place
+    async with listening(dialogue.session) as heard:
+        sending = asyncio.create_task(dialogue.send("key-out"))
+        await held.arrived.wait()
+        await human.put_out(place, dialogue.account)
+        held.release()
+        with pytest.raises(base.Refused):
+            await sending
+        await heard.until(lambda now: any(e.type is EventType.LEFT for e in now))
+    left = [event for event in heard.events if event.type is EventType.LEFT]
+    assert [(event.sender.id, event.peer.id) for event in left] == [(human.id, place)]
+
+
+async def test_a_person_who_leaves_and_one_who_takes_a_new_name_are_told(rig: Rig) -> None:
+    account, human = await rig.account(), await rig.human()
+    session = await rig.channel.open(account, Vault().keep)
+    async with listening(session) as heard:
+        place = await human.greet(account, "hello")
+        await heard.texts(1)
+        await human.rename("林见山")
+        await heard.until(lambda now: any(e.type is EventType.PROFILE for e in now))
+        await human.leave(place)
+        await heard.until(lambda now: any(e.type is EventType.LEFT for e in now))
+    told = {event.type: event.sender for event in heard.events}
+    assert told[EventType.PROFILE].name == "林见山"
+    assert told[EventType.LEFT].id == human.id
+    assert (await session.fetch_profile(human.id)).name == "林见山"
+
+
+async def test_what_cannot_be_read_is_told_and_nothing_else_is_lost(rig: Rig) -> None:
+    account, human = await rig.account(), await rig.human()
+    session = await rig.channel.open(account, Vault().keep)
+    async with listening(session) as heard:
+        place = await human.greet(account, "hello")
+        await human.write_unreadable(place)
+        await human.write(place, "plain again")
+        assert await heard.texts(2) == ["hello", "plain again"]
+    unread = [event for event in heard.events if event.type is EventType.UNREADABLE]
+    assert [(event.sender.id, event.text) for event in unread] == [(human.id, "")]
+
+
+async def test_malformed_events_are_left_out_and_the_others_kept(rig: Rig) -> None:
+    account, human = await rig.account(), await rig.human()
+    session = await rig.channel.open(account, Vault().keep)
+    async with listening(session) as heard:
+        place = await human.greet(account, "hello")
+        await heard.texts(1)
+        rig.spoil_events()
+        await human.write(place, "kept")
+        await human.write(place, "and this")
+        assert await heard.texts(3) == ["hello", "kept", "and this"]
+
+
+async def test_an_answer_that_is_no_answer_leaves_the_place_as_it_was(rig: Rig) -> None:
+    account, human = await rig.account(), await rig.human()
+    session, heard = await rig.channel.open(account, Vault().keep), Heard()
+    rig.proxy.once(rig.listen_part, proxy.answer_with(200, b'{"next_batch": 7'))
+    await human.greet(account, "still here")
+    with pytest.raises(base.Uncertain):
+        await session.listen(heard.deliver, b"")
+    assert heard.resume == b""
+    async with listening(session) as later:
+        assert await later.texts(1) == ["still here"]

@@ -1,0 +1,1 @@
+"""Real servers on loopback, and what stands between them and the program."""
