@@ -76,5 +76,5 @@ if __name__ == "__main__":
     ready.database(make=True)
     for line in sys.stdin:
         name, *given = json.loads(line)
-        sys.stdout.write(json.dumps(COMMANDS[name](*given)) + "\n")  # type: ignore[operator]
+        sys.stdout.write(json.dumps(COMMANDS[name](*given)) + "\n")
         sys.stdout.flush()
