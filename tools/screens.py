@@ -87,13 +87,13 @@ def _prepare(root: Path) -> tuple[dict[str, int], str]:
     folder.prepare()
     folder.key("house")
     django.setup()
+    import sample  # noqa: PLC0415
     from django.core.management import call_command  # noqa: PLC0415
     from django.test import Client  # noqa: PLC0415
 
     from menting.accounts.models import Account  # noqa: PLC0415
     from menting.campaigns.models import Campaign  # noqa: PLC0415
     from menting.people.models import Contact, Conversation  # noqa: PLC0415
-    from tools import sample  # noqa: PLC0415
 
     call_command("migrate", verbosity=0)
     call_command("createcachetable", verbosity=0)
@@ -208,7 +208,7 @@ def _shoot(
     browser.save_screenshot(str(shot.file))
     if wide > shot.width:
         yield f"{shot.file.name}: scrolls sideways, {wide} px"
-    for entry in browser.get_log("browser"):
+    for entry in browser.get_log("browser"):  # type: ignore[no-untyped-call]  # selenium
         yield f"{shot.file.name}: {entry['message']}"
 
 
@@ -220,5 +220,4 @@ def _resize(browser: "Chrome", width: int, height: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     raise SystemExit(main())
