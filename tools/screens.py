@@ -112,7 +112,7 @@ def _prepare(root: Path) -> tuple[dict[str, int], str]:
 
 @contextmanager
 def _program(root: Path) -> Iterator[int]:
-    """Run the program on a free port; the sample holds its accounts, so none is signed in."""
+    """Run the program on a free port; the sample holds its accounts: none is called up."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""An owner's first day, in a real browser against a real homeserver: from the link to 2011."""
+"""An owner's first day, in a real browser and against a real homeserver."""
 
 import asyncio
 import os
@@ -201,9 +201,8 @@ def _open_the_visits_of_2011(desk: Desk, program: Program, folder: Path) -> None
     )  # fmt: skip
     desk.go("/console/visits/?space=tree&whole=1")
     desk.wait(lambda: "2011-03-02" in desk.main(), reload=True)
-    desk.browser.find_element(
-        By.XPATH, "//a[contains(@class,'year')][contains(.,'2011')]"
-    ).click()
+    year = "//a[contains(@class,'year')][contains(.,'2011')]"
+    desk.browser.find_element(By.XPATH, year).click()
     assert "Wed 2011-03-02" in desk.main()
     assert desk.main().count("/opening") >= 5
 
@@ -217,9 +216,9 @@ def _menting(folder: Path, *args: str) -> None:
 
 
 def _environment() -> dict[str, str]:
-    return {
-        key: said for key, said in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"
-    }
+    kept = dict(os.environ)
+    kept.pop("DJANGO_SETTINGS_MODULE", None)
+    return kept
 
 
 @pytest.fixture
@@ -228,17 +227,9 @@ def program(tmp_path: Path) -> Iterator[Program]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     folder = tmp_path / "data"
+    command = [sys.executable, "-m", "menting", "--data", str(folder), "run"]
     running = subprocess.Popen(  # noqa: S603  # our own command
-        [
-            sys.executable,
-            "-m",
-            "menting",
-            "--data",
-            str(folder),
-            "run",
-            "--port",
-            str(port),
-        ],
+        [*command, "--port", str(port)],
         env=_environment(),
         stderr=subprocess.PIPE,
         text=True,
