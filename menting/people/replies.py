@@ -56,6 +56,14 @@ _READY = """
 select r.* from people_reply r
 where r.account_id = %s and r.state = 'ready' and r.due <= %s
 order by r.due, r.id limit %s"""
+_LEASED = """
+select r.* from people_reply r where r.state in ('claimed', 'dispatching')"""
+_UNKNOWN = """
+select r.* from people_reply r
+join people_message m on m.id = r.message_id
+join people_conversation v on v.id = m.conversation_id and not v.is_closed
+where r.account_id in ({accounts}) and r.state = 'unknown' and r.dispatched_at > %s
+order by r.id limit %s"""
 
 
 class CannotReplyError(Exception):
@@ -152,40 +160,33 @@ def give_back(items: Iterable[Outbound], *, me: str) -> None:
         _mine(item, me, SendState.CLAIMED).update(state=SendState.READY, **_FREE)
 
 
-@transaction.atomic
 def recover(now: datetime) -> int:
     """Take replies from senders that are gone: claimed to ready, dispatching to unknown.
 
-    Returns how many became unknown.
+    Returns how many became unknown. It is asked often, and writes only where it must.
     """
-    Reply.objects.filter(state=SendState.CLAIMED, lease_until__lte=now).update(
-        state=SendState.READY, **_FREE
-    )
-    return Reply.objects.filter(state=SendState.DISPATCHING, lease_until__lte=now).update(
-        state=SendState.UNKNOWN,
-        reason="the program stopped while it was being sent",
-        settled_at=now,
-        **_FREE,
-    )
+    lost = [row for row in Reply.objects.raw(_LEASED) if _is_lost(row, now)]
+    if not lost:
+        return 0
+    with transaction.atomic():
+        return sum(_recover(row, now) for row in lost)
 
 
-@transaction.atomic
 def ask_again(
     me: str, accounts: Sequence[int], *, now: datetime, limit: int
 ) -> list[Outbound]:
     """Take unknown replies whose platform knows the key, to ask again with the same text.
 
-    `accounts` are those on an idempotent channel, still on the device that asked first.
+    `accounts` are those on an idempotent channel, still on the device that asked first. A
+    notice is not asked for where the person has refused since: it may never have arrived.
     """
-    if house.get().held_since is not None:
+    if not _unknown(accounts, now, limit):
         return []
-    rows = Reply.objects.filter(
-        account__in=accounts,
-        state=SendState.UNKNOWN,
-        dispatched_at__gt=now - KEY_REMEMBERED,
-        message__conversation__is_closed=False,
-    )
-    return _lease(list(rows.order_by("pk")[:limit]), SendState.DISPATCHING, me=me, now=now)
+    with transaction.atomic():
+        if house.get().held_since is not None:
+            return []
+        rows = [row for row in _unknown(accounts, now, limit) if _is_still_wanted(row)]
+        return _lease(rows, SendState.DISPATCHING, me=me, now=now)
 
 
 def _answerable_by_hand(message_id: int) -> Message:
@@ -228,6 +229,37 @@ def _headroom(account: Account, now: datetime) -> int:
         return 0
     rate = Rate(account.interval, account.burst)
     return pace.headroom(rate, account.tat, now, wanted=MOST_AN_ACCOUNT)
+
+
+def _is_lost(row: Reply, now: datetime) -> bool:
+    has_ended = row.lease_until is not None and row.lease_until <= now
+    return has_ended or lease.is_gone(row.lease_by)
+
+
+def _recover(row: Reply, now: datetime) -> int:
+    # The state and fence as they were read: its sender may have gone on meanwhile.
+    mine = Reply.objects.filter(pk=row.pk, fence=row.fence, state=row.state)
+    if row.state == SendState.CLAIMED:
+        mine.update(state=SendState.READY, **_FREE)
+        return 0
+    return mine.update(
+        state=SendState.UNKNOWN,
+        reason="the program stopped while it was being sent",
+        settled_at=now,
+        **_FREE,
+    )
+
+
+def _unknown(accounts: Sequence[int], now: datetime, limit: int) -> list[Reply]:
+    if not accounts:
+        return []
+    marks = ", ".join(["%s"] * len(accounts))
+    given = [*accounts, now - KEY_REMEMBERED, limit]
+    return list(Reply.objects.raw(_UNKNOWN.format(accounts=marks), given))
+
+
+def _is_still_wanted(row: Reply) -> bool:
+    return not row.is_notice or answers.may_ask(row.message.conversation)
 
 
 def _lease(

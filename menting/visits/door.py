@@ -164,15 +164,15 @@ async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit() or int(declared) > BODY_MAX:
         raise _too_large()
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message["type"] == "http.request" and message.get("more_body"):
+    body, more = b"", True
+    while more:
         message = await receive()
+        if message["type"] != "http.request":
+            raise _GoneError
         body += message.get("body", b"")
+        more = message.get("more_body", False)
         if len(body) > BODY_MAX:
             raise _too_large()
-    if message["type"] != "http.request":
-        raise _GoneError
     return body
 
 

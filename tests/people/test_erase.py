@@ -119,7 +119,7 @@ def test_a_new_subscription_of_their_own_lifts_it_for_the_new_contact_alone() ->
     old = lin.contact.pk
     erase.erase(guard.at_shell(), old)
     lin.writes("subscribe")
-    assert lin.agreed is not None
+    assert lin.agreed() is not None
     assert consent.in_force(old, lin.account.pk, "news") is None
     assert not Suppression.objects.exists()
 
@@ -132,7 +132,7 @@ def test_a_suppressed_address_has_no_consent_in_force() -> None:
     Suppression.objects.create(
         endpoint=address, channel="matrix", reason="erased", at=clock.now()
     )
-    assert lin.agreed is None
+    assert lin.agreed() is None
 
 
 @pytest.mark.django_db

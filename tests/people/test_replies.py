@@ -1,9 +1,11 @@
 """Replies: one automatic answer a message, sent at most once, in the person's language."""
 
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from menting.base import clock
 from menting.channels.base import EventType
@@ -16,6 +18,8 @@ from menting.users.models import AuditEntry, Role
 from tests.people.people import ME, Person, account, deliver
 
 pytestmark = pytest.mark.django_db
+
+_HOLDER = "from menting.base import lease; print(lease.holder_name())"
 
 
 def _claim(who: Person, me: str = ME) -> list[Outbound]:
@@ -150,6 +154,33 @@ def test_an_unknown_reply_is_asked_again_with_the_same_key_and_text() -> None:
     assert (again.key, again.text) == (item.key, item.text)
     assert replies.settle(again, Accepted("$1"), me=ME)
     assert Conversation.objects.get().noticed_at is not None
+
+
+def test_an_unknown_notice_is_not_asked_for_once_the_person_refused() -> None:
+    lin = Person(account())
+    lin.writes("hello")
+    deliver(lin.account, outcome=Unknown("timeout"))
+    lin.writes("stop")
+    assert replies.ask_again(ME, [lin.account.pk], now=clock.now(), limit=5) == []
+
+
+def test_a_sender_whose_process_ended_gives_its_claims_back_at_once() -> None:
+    lin = Person(account())
+    lin.writes("hello")
+    gone = subprocess.run([sys.executable, "-c", _HOLDER], capture_output=True, check=True)  # noqa: S603  # our own program
+    _claim(lin, gone.stdout.decode().strip())
+    assert _claim(lin) == []
+    replies.recover(clock.now())
+    assert len(_claim(lin)) == 1
+
+
+def test_tidying_looks_at_open_replies_alone() -> None:
+    with connection.cursor() as cursor:
+        for sql in (replies._LEASED, replies._READY, replies._UNKNOWN):
+            given = sql.format(accounts="1").replace("%s", "1")
+            cursor.execute(f"explain query plan {given}")
+            plan = [row[3] for row in cursor.fetchall()]
+            assert "USING INDEX reply_" in plan[0], plan
 
 
 def test_what_is_proven_not_sent_is_tried_later_and_given_up_at_last() -> None:

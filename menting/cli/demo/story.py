@@ -132,7 +132,7 @@ class Story:
         ]
         page = self._program.folder.parent / "campaign.toml"
         codes = ", ".join(json.dumps(item["code"]) for item in invitations)
-        wall = json.dumps(self._homeserver.handle(_shop(0)))
+        wall = json.dumps(self._homeserver.handle(shop(0)))
         page.write_text(CAMPAIGN.format(wall=wall, guestbooks=codes, marker=MARKER))
         campaign = str((await self._program.command("campaign", "create", str(page)))["id"])
         planned = await self._program.command("campaign", "plan", campaign)
@@ -226,11 +226,12 @@ def _write_roster(path: Path, homeserver: Homeserver, accounts: int) -> None:
         roster = csv.writer(out)
         roster.writerow(["channel", "handle", "name", "homeserver", "password", "wall"])
         for n in range(accounts):
-            shop = _shop(n)
+            name = shop(n)
             wall = homeserver.wall if n == 0 else ""
-            place = (homeserver.url, homeserver.password(shop), wall)
-            roster.writerow(["matrix", homeserver.handle(shop), f"Shop {n + 1}", *place])
+            place = (homeserver.url, homeserver.password(name), wall)
+            roster.writerow(["matrix", homeserver.handle(name), f"Shop {n + 1}", *place])
 
 
-def _shop(n: int) -> str:
+def shop(n: int) -> str:
+    """Return the user name of the n-th of the house's accounts."""
     return f"shop{n + 1:04}"

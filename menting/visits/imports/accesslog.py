@@ -96,7 +96,8 @@ def _judge(number: int, entry: apachelogs.LogEntry) -> Record:
     path = _path(parts[1])
     if parts[0] != "GET" or path is None:
         return Passed(number, "not a page")
-    headers = entry.headers_in
+    # Common has no headers at all.
+    headers = getattr(entry, "headers_in", {})
     user_agent = (headers.get("User-Agent") or "")[: caller.AGENT_LENGTH]
     agent = caller.agent(user_agent)
     if agent.is_bot:

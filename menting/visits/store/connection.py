@@ -74,10 +74,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("begin immediate")
     try:
         yield
+        connection.execute("commit")
     except BaseException:
-        connection.execute("rollback")
+        # SQLite has rolled back by itself after some failures, as a full disk.
+        if connection.in_transaction:
+            connection.execute("rollback")
         raise
-    connection.execute("commit")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -87,6 +89,8 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+    if connection.execute("pragma user_version").fetchone()[0] == SCHEMA_VERSION:
+        return  # the usual start needs no lock
     with transaction(connection):
         version = connection.execute("pragma user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
