@@ -20,6 +20,7 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from menting.cli.demo.homeserver import Homeserver
@@ -69,10 +70,12 @@ class Desk:
         self.browser.get(f"{self.origin}{path}")
 
     def press(self, words: str) -> None:
-        """Press the button or link that says so."""
+        """Press the button or link that says so, and wait until its page is gone."""
         self.hush()
+        page = self.browser.find_element(By.TAG_NAME, "html")
         found = f"//main//*[self::button or self::a][contains(., '{words}')]"
         self.browser.find_element(By.XPATH, found).click()
+        WebDriverWait(self.browser, 10).until(staleness_of(page))
 
     def write(self, name: str, text: str) -> None:
         """Fill in a field of a form by its name."""
@@ -204,7 +207,7 @@ def _open_the_visits_of_2011(desk: Desk, program: Program, folder: Path) -> None
     log.write_text("".join(OLD_LOG.format(n=n) for n in range(1, 6)))
     _menting(
         program.folder, "visit", "import", "--space", "tree", "--format", "combined",
-        "--file", str(log),
+        str(log),
     )  # fmt: skip
     desk.go("/console/visits/?space=tree&whole=1")
     desk.wait(lambda: "2011-03-02" in desk.main(), reload=True)
