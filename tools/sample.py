@@ -86,6 +86,7 @@ def fill(folder: Folder, *, people: int = 240, accounts: int = 60, seed: int = 1
     _answer(live)
     _campaigns(actor, live)
     _states(now)
+    state.renew(ME, now=now + timedelta(days=1))  # no program of today takes them over
     place = _space(actor)
     _visits(folder, place, owner, dice, now)
     return owner

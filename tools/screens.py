@@ -112,13 +112,13 @@ def _prepare(root: Path) -> tuple[dict[str, int], str]:
 
 @contextmanager
 def _program(root: Path) -> Iterator[int]:
-    """Run the pages alone on a free port: no account of the sample is ever called up."""
+    """Run the program on a free port; the sample holds its accounts: none is called up."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [
         sys.executable, "-m", "menting", "--data", str(root),
-        "run", "--only", "web", "--port", str(port),
+        "run", "--port", str(port),
     ]  # fmt: skip
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as program:  # noqa: S603  # our own
         try:

@@ -17,7 +17,7 @@ from menting.visits.store.reading import EmbeddedReader
 
 LIVE = "live"
 #: What the time of a visit may be taken for, by the format that it came in.
-_PRECISION = {"common": "second", "combined": "second", "vhost": "second"}
+_PRECISION = dict.fromkeys(("accesslog", "common", "combined", "vhost"), "second")
 _LATEST = 1 << 62
 
 

@@ -84,6 +84,8 @@ def test_a_combined_line_is_a_page_view_without_its_login_name(
         ("vhost", f'me.example:443 1.2.3.4 - - {AT} "GET / HTTP/1.1" 200 2 "-" "-"'),
         ("vhost", f'me.example 1.2.3.4 - - {AT} "GET / HTTP/1.1" 200 2 "-" "-"'),
         ("vhost", f'me.example 1.2.3.4 - - {AT} "GET / HTTP/1.1" 200 2'),
+        ("accesslog", f'me.example 1.2.3.4 - - {AT} "GET / HTTP/1.1" 200 2 "-" "-"'),
+        ("accesslog", f'1.2.3.4 - - {AT} "GET / HTTP/1.1" 200 2'),
     ],
 )
 def test_each_form_is_read(written: Callable[..., Path], form: str, text: str) -> None:

@@ -13,16 +13,18 @@ import apachelogs
 from menting.visits import caller, visit
 from menting.visits.imports.record import PageView, Passed, Record, Rejected
 
+_VHOST = (
+    "%v:%p " + apachelogs.COMBINED,
+    "%v " + apachelogs.COMBINED,
+    "%v:%p " + apachelogs.COMMON,
+    "%v " + apachelogs.COMMON,
+)
 #: Tried in order; a line is of the first that fits it (names as in Apache's manual).
 FORMATS: dict[str, tuple[str, ...]] = {
+    "accesslog": (apachelogs.COMBINED, apachelogs.COMMON, *_VHOST),
     "common": (apachelogs.COMMON,),
     "combined": (apachelogs.COMBINED,),
-    "vhost": (
-        "%v:%p " + apachelogs.COMBINED,
-        "%v " + apachelogs.COMBINED,
-        "%v:%p " + apachelogs.COMMON,
-        "%v " + apachelogs.COMMON,
-    ),
+    "vhost": _VHOST,
 }
 #: Longer lines are attacks or damage; browsers' and servers' limits lie below.
 LINE_MAX = 64 * 1024
