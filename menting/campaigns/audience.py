@@ -51,7 +51,7 @@ def stage(campaign: Campaign) -> int:
     with connection.cursor() as cursor:
         unstage()
         cursor.execute(_MAKE_STAGED)
-        # Before the rows: an index made after them sorts in memory, 40 MB more at a million.
+        # Before the rows: one made after them sorts in memory, 40 MB more at a million.
         cursor.execute("create index staged_contact on staged (contact_id)")
         cursor.execute(_STAGE + _segment(campaign, given), given)
         cursor.execute(_ONE_EACH)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext
 
 from menting.accounts.models import Account
 from menting.base import clock
@@ -47,7 +48,7 @@ def plan(actor: Actor, campaign_id: int) -> Planned:
         return _finish(actor, campaign, audience.count_left_out(campaign))
     except IntegrityError as error:
         raise SupersededError(
-            "somebody was erased or merged while the campaign was planned: plan it again"
+            gettext("Somebody was erased while the campaign was planned: plan it again.")
         ) from error
     finally:
         audience.unstage()
@@ -71,7 +72,8 @@ def _begin(campaign_id: int) -> Campaign:
     campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
     if campaign.state not in (CampaignState.DRAFT, CampaignState.PLANNED):
         raise StateError(
-            f"campaign {campaign_id} is {campaign.state}: what has started stays as planned"
+            gettext("Campaign %(id)d has started: it stays as it was planned.")
+            % {"id": campaign_id}
         )
     campaign.state = CampaignState.DRAFT
     campaign.planned_at = clock.now()  # names this plan: a newer one stops it
@@ -171,7 +173,8 @@ def _lock(campaign: Campaign) -> None:
     )
     if not mine.exists():
         raise SupersededError(
-            f"another planning of campaign {campaign.pk} began while this one ran"
+            gettext("Another planning of campaign %(id)d began while this one ran.")
+            % {"id": campaign.pk}
         )
 
 

@@ -88,7 +88,7 @@ def test_a_campaign_is_written_tried_planned_and_refused_until_it_may_start(
     assert [(one["name"], one["reason"]) for one in tried["items"]] == [
         ("Silent", "never agreed")
     ]
-    assert "plan it first" in menting.refused("campaign", "start", number)
+    assert "only a planned" in menting.refused("campaign", "start", number)
 
     planned = menting.asked("campaign", "plan", number)
     assert planned == made | {
