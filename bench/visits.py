@@ -88,9 +88,9 @@ QUESTIONS = (
     _Question(
         "one visitor's life, a page of 50",
         lambda reader: read.life(reader, space=SPACE, who=REGULAR, limit=50),
-        "with latest (s, a, m) as (select space, at, n from named where space = ? "
+        "with latest (s, a, m) as (select space, at, n from named where space = ? "  # noqa: S608  # constants
         "and who = ? order by at desc, n desc limit 51) "
-        f"{_ROW} join latest on space = s and at = a and n = m",  # noqa: S608  # constants
+        f"{_ROW} join latest on space = s and at = a and n = m",
         (SPACE, REGULAR),
         _MS,
     ),
@@ -190,7 +190,7 @@ def _insert_by_share(db: sqlite3.Connection, rows: Sequence[tuple[int, ...]]) ->
     for start in range(0, len(rows), SHARE):
         db.execute("begin immediate")
         db.executemany(
-            f"insert or ignore into visit values ({places})",  # noqa: S608  # constants
+            f"insert or ignore into visit values ({places})",
             sorted(rows[start : start + SHARE]),
         )
         db.execute("commit")
