@@ -86,6 +86,7 @@ def fill(folder: Folder, *, people: int = 240, accounts: int = 60, seed: int = 1
     _answer(live)
     _campaigns(actor, live)
     _states(now)
+    state.renew(ME, now=now + timedelta(days=1))  # no program of today takes them over
     place = _space(actor)
     _visits(folder, place, owner, dice, now)
     return owner
@@ -215,7 +216,10 @@ def _space(actor: Actor) -> Space:
     ):
         posts.publish(actor, place, f"# {title}\n\n{SAID[0]}\n\n> {SAID[4]}")
     for number, name in enumerate(NAMES[:6]):
-        form = guestbook.Form(name=name, text="叶子别扫太干净，孩子们爱踩。")
+        opened = clock.now() - timedelta(minutes=2)
+        form = guestbook.Form(
+            name=name, text="叶子别扫太干净，孩子们爱踩。", opened_at=opened
+        )
         entry = guestbook.sign(place, form, address=f"192.0.2.{number}")
         if entry and entry.state == GuestbookEntry.State.PENDING and number > 2:
             guestbook.decide(actor, entry.pk, True)

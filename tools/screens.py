@@ -87,13 +87,13 @@ def _prepare(root: Path) -> tuple[dict[str, int], str]:
     folder.prepare()
     folder.key("house")
     django.setup()
+    import sample  # noqa: PLC0415
     from django.core.management import call_command  # noqa: PLC0415
     from django.test import Client  # noqa: PLC0415
 
     from menting.accounts.models import Account  # noqa: PLC0415
     from menting.campaigns.models import Campaign  # noqa: PLC0415
     from menting.people.models import Contact, Conversation  # noqa: PLC0415
-    from tools import sample  # noqa: PLC0415
 
     call_command("migrate", verbosity=0)
     call_command("createcachetable", verbosity=0)
@@ -112,13 +112,13 @@ def _prepare(root: Path) -> tuple[dict[str, int], str]:
 
 @contextmanager
 def _program(root: Path) -> Iterator[int]:
-    """Run the pages alone on a free port: no account of the sample is ever called up."""
+    """Run the program on a free port; the sample holds its accounts: none is called up."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [
         sys.executable, "-m", "menting", "--data", str(root),
-        "run", "--only", "web", "--port", str(port),
+        "run", "--port", str(port),
     ]  # fmt: skip
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as program:  # noqa: S603  # our own
         try:
@@ -208,7 +208,7 @@ def _shoot(
     browser.save_screenshot(str(shot.file))
     if wide > shot.width:
         yield f"{shot.file.name}: scrolls sideways, {wide} px"
-    for entry in browser.get_log("browser"):
+    for entry in browser.get_log("browser"):  # type: ignore[no-untyped-call]  # selenium
         yield f"{shot.file.name}: {entry['message']}"
 
 
@@ -220,5 +220,4 @@ def _resize(browser: "Chrome", width: int, height: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     raise SystemExit(main())

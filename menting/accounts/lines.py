@@ -125,10 +125,11 @@ def _explain(error: ValidationError, cells: Mapping[str, Any]) -> str:
     said: list[str] = []
     for item in error.errors(include_input=False, include_url=False, include_context=False):
         column = ".".join(str(part) for part in item["loc"])
+        problem = item["msg"].removeprefix("Value error, ")
         if item["type"] == "missing":
             said.append(gettext("%(column)s is missing") % {"column": column})
-        elif any(str(cell) in item["msg"] for cell in cells.values()):
+        elif any(str(cell) in problem for cell in cells.values()):
             said.append(gettext("%(column)s is not valid") % {"column": column})
         else:
-            said.append(f"{column}: {item['msg']}" if column else item["msg"])
+            said.append(f"{column}: {problem}" if column else problem)
     return "; ".join(said)

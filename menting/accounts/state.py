@@ -109,16 +109,20 @@ def release(me: str, *, now: datetime) -> int:
     return mine.update(lease_by="", lease_until=None)
 
 
+@transaction.atomic
 def expire(*, now: datetime) -> int:
-    """Show accounts of a program that died as offline; return how many there were."""
-    rows = Account.objects.filter(state__in=_LIVE, lease_until__lte=now)
-    return rows.update(
-        state=AccountState.OFFLINE,
-        reason="the program that held it ended",
-        since=now,
-        lease_by="",
-        lease_until=None,
+    """Free the accounts of programs that died, and show them offline; return how many.
+
+    One that died on this machine is known at once; of another the leases must run out.
+    """
+    leased = Account.objects.exclude(lease_by="")
+    holders = leased.order_by().values_list("lease_by", flat=True).distinct()
+    gone = [holder for holder in holders if lease.is_gone(holder)]
+    rows = leased.filter(Q(lease_until__lte=now) | Q(lease_by__in=gone))
+    rows.filter(state__in=_LIVE).update(
+        state=AccountState.OFFLINE, reason="the program that held it ended", since=now
     )
+    return rows.update(lease_by="", lease_until=None)
 
 
 def ready(me: str, account_id: int) -> Ready | None:

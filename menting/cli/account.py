@@ -84,7 +84,11 @@ def signin(
     everyone: Annotated[bool, typer.Option("--all", help="All accounts.")] = False,
     json: Json = False,
 ) -> None:
-    """Sign accounts in side by side, and say which of them failed and why."""
+    """Sign accounts in side by side, and say which of them failed and why.
+
+    While no program runs on the folder, the sessions end with the command; `menting run`
+    signs the same accounts in again and keeps them live.
+    """
     if bool(ids) == everyone:
         raise typer.BadParameter("give ids of accounts, or --all")
     folder = ready.database()

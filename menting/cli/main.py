@@ -12,7 +12,6 @@ from menting.cli import (
     account,
     backup,
     campaign,
-    demo,
     doctor,
     init,
     person,
@@ -20,6 +19,7 @@ from menting.cli import (
     space,
     visit,
 )
+from menting.cli.demo import command as demo
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -136,11 +136,12 @@ def _tree(segment: str | None) -> Any:
 
 
 def _person(person: int) -> dict[str, Any]:
+    from menting.people import erase as erasing
     from menting.people import read
 
     try:
         return read.person(person)
-    except read.NoSuchPersonError as error:
+    except erasing.NoSuchPersonError as error:
         out.fail(str(error))
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from django import forms
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from menting.accounts import roster, signin
+from menting.accounts import read, roster, signin
 from menting.accounts.models import Account, AccountState
 from menting.console import charts, filters, keyset
 from menting.console.page import OperatorRequest, after, both, done, refused, show, shown
@@ -103,17 +103,10 @@ class RosterForm(forms.Form):
 
 def fleet() -> Fleet:
     """Count the accounts by channel and state."""
-    counted = (
-        Account.objects.filter(removed_at=None)
-        .values("channel", "state")
-        .annotate(n=Count("pk"))
-    )
-    by_channel: dict[str, dict[str, int]] = {}
-    for line in counted:
-        by_channel.setdefault(line["channel"], {})[line["state"]] = line["n"]
+    by_channel = read.counts()
     largest = max((sum(states.values()) for states in by_channel.values()), default=0)
     order = sorted(by_channel.items(), key=lambda item: (-sum(item[1].values()), item[0]))
-    sums = {
+    sums: dict[str, int] = {
         state: sum(states.get(state, 0) for states in by_channel.values())
         for state in STATES
     }
@@ -173,14 +166,14 @@ def import_roster(request: OperatorRequest) -> HttpResponse:
     context: dict[str, Any] = {"form": form}
     if request.method == "POST" and form.is_valid():
         try:
-            read = _read(form.cleaned_data["file"])
+            told = _read(form.cleaned_data["file"])
         except roster.RosterError as error:
             form.add_error("file", str(error))
         else:
-            context["roster"] = read
+            context["roster"] = told
             is_dry = "dry_run" in request.POST
             work = roster.dry_run if is_dry else roster.store
-            context |= {"told": work(request.actor, read), "is_dry": is_dry}
+            context |= {"told": work(request.actor, told), "is_dry": is_dry}
     return show(request, "account_import.html", context, status=422 if form.errors else 200)
 
 

@@ -77,12 +77,11 @@ def _accounts(actor: Actor) -> Iterator[Call]:
             .order_by("-n")
         )
         if found := list(rows):
-            yield _account_call(state, {row["channel"]: row["n"] for row in found}, found)
+            by_channel = {row["channel"]: row["n"] for row in found}
+            yield _account_call(state, by_channel, min(row["first"] for row in found))
 
 
-def _account_call(
-    state: str, by_channel: dict[str, int], rows: list[dict[str, object]]
-) -> Call:
+def _account_call(state: str, by_channel: dict[str, int], since: datetime) -> Call:
     n = sum(by_channel.values())
     title = (
         ngettext(
@@ -103,7 +102,7 @@ def _account_call(
         detail=gettext("%(channels)s; never tried again by itself") % {"channels": told},
         url=reverse("console:accounts") + f"?state={state}",
         verb=pgettext("see the reason", "See why"),
-        since=min(row["first"] for row in rows),  # type: ignore[type-var]  # Min of a time
+        since=since,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
@@ -53,7 +53,7 @@ def show(
 def after(request: HttpRequest, said: str, to: str, *args: object) -> HttpResponseRedirect:
     """End an act: say what happened in a toast and go to the page that shows it."""
     messages.success(request, said)
-    return cast("HttpResponseRedirect", redirect(to, *args))
+    return redirect(to, *args)
 
 
 def refused(
@@ -61,7 +61,7 @@ def refused(
 ) -> HttpResponseRedirect:
     """End an act that the domain refused: say why, change nothing."""
     messages.error(request, str(why))
-    return cast("HttpResponseRedirect", redirect(to, *args))
+    return redirect(to, *args)
 
 
 def no_right(request: HttpRequest) -> HttpResponse:
@@ -72,12 +72,13 @@ def no_right(request: HttpRequest) -> HttpResponse:
 
 def _guarded(view: View, act: str) -> View:
     @wraps(view)
-    def guarded(request: OperatorRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not request.user.is_authenticated:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not isinstance(request.user, User):
             return redirect_to_login(request.get_full_path())
-        request.actor = guard.of_user(request.user)
-        if not guard.may(request.actor, act):
+        actor = guard.of_user(request.user)
+        if not guard.may(actor, act):
             return no_right(request)
+        request.actor = actor  # type: ignore[attr-defined]  # makes it an OperatorRequest
         try:
             return view(request, *args, **kwargs)
         except guard.NotAllowedError:

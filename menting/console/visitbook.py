@@ -52,17 +52,14 @@ def days(space: int) -> dict[date, Count]:
 
 def hours(place: Place, day: date) -> list[int]:
     """Return the visits of each of the 24 hours of a day, by the clock of the place."""
-    points = read.series(
-        _store(),
-        space=place.number,
-        zone=place.zone,
-        grain=Grain.HOUR,
-        since=day,
-        until=day,
-    )
+    store = _store()
     counted = [0] * 24
-    for point in points:
-        counted[point.start.hour] += point.n
+    # Hours are counted from the rows, which the store keeps by space alone.
+    for space in [place.number] if place.number else store.spaces():
+        for point in read.series(
+            store, space=space, zone=place.zone, grain=Grain.HOUR, since=day, until=day
+        ):
+            counted[point.start.hour] += point.n
     return counted
 
 

@@ -8,8 +8,9 @@ from itertools import groupby
 from django.utils.translation import gettext, pgettext_lazy
 
 from menting.console.places import Place
-from menting.console.visitbook import NONE, Count, Seen
+from menting.console.visitbook import NONE, Count
 from menting.spaces import visitors
+from menting.visits.read import Seen
 
 _LETTERS = "甲乙丙丁戊己庚辛壬癸"
 _DEVICES = {

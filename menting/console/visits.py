@@ -24,7 +24,7 @@ def visits(request: OperatorRequest) -> HttpResponse:
         "spaces": Space.objects.order_by("pk"),
         "heading": _heading(days),
         "stats": visitsums.stats(place, days),
-        "tops": visitsums.tops(place),
+        "tops": visitsums.tops(place, year=(_day(request) or place.today).year),
         "faces": visitsums.faces(place),
         "calendar": visitsums.calendar(place, days, whole="whole" in request.GET),
         "months": visitsums.months(place, days),

@@ -174,9 +174,8 @@ def months(place: Place, days: Days) -> Months | None:
     )
 
 
-def tops(place: Place) -> list[Top]:
-    """Return the pages, sources and countries of this year, the most visited first."""
-    year = place.today.year
+def tops(place: Place, *, year: int) -> list[Top]:
+    """Return the pages, sources and countries of a year, the most visited first."""
     period = gettext("Year %(year)d") % {"year": year}
     return [
         Top(

@@ -26,7 +26,7 @@ def answer(message: Message, *, heard: Heard, is_first: bool) -> Reply | None:
         return _say(message, wordings.GRANTED)
     if heard is Heard.WITHDRAWN:
         return _say(message, wordings.WITHDRAWN)
-    if heard is Heard.NOTHING and is_first and _may_ask(conversation):
+    if heard is Heard.NOTHING and is_first and may_ask(conversation):
         return _ask(message)
     return None
 
@@ -45,7 +45,7 @@ def notice_arrived(notice: Reply) -> None:
     what they wrote since the notice left is heard now.
     """
     conversation = notice.message.conversation
-    if notice.dispatched_at is None or not _may_ask(conversation):
+    if notice.dispatched_at is None or not may_ask(conversation):
         return
     conversation.noticed_at = notice.dispatched_at
     conversation.save(update_fields=["noticed_at"])
@@ -64,7 +64,7 @@ def _is_answerable(message: Message) -> bool:
     return is_fresh and not message.conversation.is_closed
 
 
-def _may_ask(conversation: Conversation) -> bool:
+def may_ask(conversation: Conversation) -> bool:
     """Say whether a notice is due: not to who agreed, refused, left or was erased."""
     identity = conversation.identity
     known = standing.of(identity.contact_id)

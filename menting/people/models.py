@@ -200,6 +200,11 @@ class Reply(models.Model):
                 condition=models.Q(state__in=["claimed", "dispatching"]),
                 name="reply_leased",
             ),
+            models.Index(
+                fields=["account", "id"],
+                condition=models.Q(state="unknown"),
+                name="reply_unknown",
+            ),
         ]
 
     @override

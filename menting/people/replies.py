@@ -8,22 +8,15 @@ import structlog
 from django.db import transaction
 from django.db.models import F, QuerySet, prefetch_related_objects
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 
 from menting.accounts.models import Account
 from menting.base import clock, ids, lease, pace
 from menting.base.pace import Rate
 from menting.channels.base import Peer
-from menting.people import answers, tidy
+from menting.people import answers, outcomes, tidy
 from menting.people.models import Conversation, Message, Reply, SendState
-from menting.people.outbound import (
-    Accepted,
-    Later,
-    Outbound,
-    Outcome,
-    Rejected,
-    Skipped,
-    Unknown,
-)
+from menting.people.outbound import Accepted, Later, Outbound, Outcome, Skipped
 from menting.users import audit, guard, house
 from menting.users.guard import Actor
 
@@ -31,18 +24,11 @@ log = structlog.get_logger(__name__)
 
 #: The longest text that every channel takes in one message.
 MOST_CHARS = 4_000
-#: Tries that were proven not to have left; after the last one the reply is rejected.
-MOST_ATTEMPTS = 20
-LONGEST_WAIT = timedelta(minutes=5)
 #: Synapse remembers a transaction id for 24 h; an hour is left for clocks and waiting.
 KEY_REMEMBERED = timedelta(hours=23)
 
 _WAITING = (SendState.READY, SendState.CLAIMED)
 _FREE: dict[str, Any] = {"lease_by": "", "lease_until": None}
-_OUTCOME = (
-    *("state", "reason", "due", "provider_id", "dispatched_at"),
-    *("settled_at", "lease_by", "lease_until"),
-)
 #: At most so many replies of an account a claim: they must fit into their lease.
 MOST_AN_ACCOUNT = 50
 
@@ -56,6 +42,14 @@ _READY = """
 select r.* from people_reply r
 where r.account_id = %s and r.state = 'ready' and r.due <= %s
 order by r.due, r.id limit %s"""
+_LEASED = """
+select r.* from people_reply r where r.state in ('claimed', 'dispatching')"""
+_UNKNOWN = """
+select r.* from people_reply r
+join people_message m on m.id = r.message_id
+join people_conversation v on v.id = m.conversation_id and not v.is_closed
+where r.account_id in ({accounts}) and r.state = 'unknown' and r.dispatched_at > %s
+order by r.id limit %s"""
 
 
 class CannotReplyError(Exception):
@@ -74,7 +68,8 @@ def by_hand(actor: Actor, message_id: int, text: str) -> Reply:
     written = tidy.text(text, limit=len(text)).strip()
     if not 0 < len(written) <= MOST_CHARS:
         raise CannotReplyError(
-            f"a reply has 1 to {MOST_CHARS} characters, this one has {len(written)}"
+            gettext("A reply has 1 to %(most)d characters; this one has %(given)d.")
+            % {"most": MOST_CHARS, "given": len(written)}
         )
     reply = Reply.objects.create(
         message=message,
@@ -139,7 +134,9 @@ def settle(item: Outbound, outcome: Outcome, *, me: str) -> bool:
     if row is None or (row.state == SendState.CLAIMED and not isinstance(outcome, Skipped)):
         log.warning("an outcome came too late", kind=item.kind, id=item.id)
         return False
-    _write(row, outcome, now=clock.now())
+    if isinstance(outcome, Later) and not _is_still_wanted(row):
+        outcome = Skipped("withdrew or left")
+    outcomes.write(row, outcome, now=clock.now())
     if isinstance(outcome, Accepted) and row.is_notice:
         answers.notice_arrived(row)
     return True
@@ -152,40 +149,33 @@ def give_back(items: Iterable[Outbound], *, me: str) -> None:
         _mine(item, me, SendState.CLAIMED).update(state=SendState.READY, **_FREE)
 
 
-@transaction.atomic
 def recover(now: datetime) -> int:
     """Take replies from senders that are gone: claimed to ready, dispatching to unknown.
 
-    Returns how many became unknown.
+    Returns how many became unknown. It is asked often, and writes only where it must.
     """
-    Reply.objects.filter(state=SendState.CLAIMED, lease_until__lte=now).update(
-        state=SendState.READY, **_FREE
-    )
-    return Reply.objects.filter(state=SendState.DISPATCHING, lease_until__lte=now).update(
-        state=SendState.UNKNOWN,
-        reason="the program stopped while it was being sent",
-        settled_at=now,
-        **_FREE,
-    )
+    lost = [row for row in Reply.objects.raw(_LEASED) if _is_lost(row, now)]
+    if not lost:
+        return 0
+    with transaction.atomic():
+        return sum(_recover(row, now) for row in lost)
 
 
-@transaction.atomic
 def ask_again(
     me: str, accounts: Sequence[int], *, now: datetime, limit: int
 ) -> list[Outbound]:
     """Take unknown replies whose platform knows the key, to ask again with the same text.
 
-    `accounts` are those on an idempotent channel, still on the device that asked first.
+    `accounts` are those on an idempotent channel, still on the device that asked first. A
+    notice is not asked for where the person has refused since: it may never have arrived.
     """
-    if house.get().held_since is not None:
+    if not _unknown(accounts, now, limit):
         return []
-    rows = Reply.objects.filter(
-        account__in=accounts,
-        state=SendState.UNKNOWN,
-        dispatched_at__gt=now - KEY_REMEMBERED,
-        message__conversation__is_closed=False,
-    )
-    return _lease(list(rows.order_by("pk")[:limit]), SendState.DISPATCHING, me=me, now=now)
+    with transaction.atomic():
+        if house.get().held_since is not None:
+            return []
+        rows = [row for row in _unknown(accounts, now, limit) if _is_still_wanted(row)]
+        return _lease(rows, SendState.DISPATCHING, me=me, now=now)
 
 
 def _answerable_by_hand(message_id: int) -> Message:
@@ -195,12 +185,16 @@ def _answerable_by_hand(message_id: int) -> Message:
         .first()
     )
     if message is None:
-        raise CannotReplyError(f"there is no received message {message_id}")
+        raise CannotReplyError(
+            gettext("There is no received message %(id)d.") % {"id": message_id}
+        )
     if message.conversation.identity.contact.erased_at is not None:
-        raise CannotReplyError("the person was erased: nothing can be sent to them")
+        raise CannotReplyError(
+            gettext("The person was erased: nothing can be sent to them.")
+        )
     if message.conversation.is_closed:
         raise CannotReplyError(
-            "the person left: nothing can be sent until they write again"
+            gettext("The person left: nothing can be sent until they write again.")
         )
     return message
 
@@ -228,6 +222,38 @@ def _headroom(account: Account, now: datetime) -> int:
         return 0
     rate = Rate(account.interval, account.burst)
     return pace.headroom(rate, account.tat, now, wanted=MOST_AN_ACCOUNT)
+
+
+def _is_lost(row: Reply, now: datetime) -> bool:
+    has_ended = row.lease_until is not None and row.lease_until <= now
+    return has_ended or lease.is_gone(row.lease_by)
+
+
+def _recover(row: Reply, now: datetime) -> int:
+    # The state and fence as they were read: its sender may have gone on meanwhile.
+    mine = Reply.objects.filter(pk=row.pk, fence=row.fence, state=row.state)
+    if row.state == SendState.CLAIMED:
+        mine.update(state=SendState.READY, **_FREE)
+        return 0
+    return mine.update(
+        state=SendState.UNKNOWN,
+        reason="the program stopped while it was being sent",
+        settled_at=now,
+        **_FREE,
+    )
+
+
+def _unknown(accounts: Sequence[int], now: datetime, limit: int) -> list[Reply]:
+    if not accounts:
+        return []
+    marks = ", ".join(["%s"] * len(accounts))
+    given = [*accounts, now - KEY_REMEMBERED, limit]
+    return list(Reply.objects.raw(_UNKNOWN.format(accounts=marks), given))
+
+
+def _is_still_wanted(row: Reply) -> bool:
+    place = row.message.conversation
+    return not place.is_closed and (not row.is_notice or answers.may_ask(place))
 
 
 def _lease(
@@ -264,29 +290,3 @@ def _outbound(row: Reply) -> Outbound:
 
 def _mine(item: Outbound, me: str, *states: SendState) -> QuerySet[Reply]:
     return Reply.objects.filter(pk=item.id, fence=item.fence, lease_by=me, state__in=states)
-
-
-def _write(row: Reply, outcome: Outcome, *, now: datetime) -> None:
-    row.lease_by, row.lease_until, row.settled_at = "", None, now
-    match outcome:
-        case Accepted(message_id):
-            row.state, row.reason, row.provider_id = SendState.ACCEPTED, "", message_id
-        case Rejected(reason):
-            row.state, row.reason = SendState.REJECTED, reason[:300]
-        case Unknown(reason):
-            row.state, row.reason = SendState.UNKNOWN, reason[:300]
-        case Skipped(reason):
-            row.state, row.reason = SendState.SKIPPED, reason[:300]
-        case Later(reason, retry_at):
-            _postpone(row, reason, retry_at, now)
-    row.save(update_fields=_OUTCOME)
-
-
-def _postpone(row: Reply, reason: str, retry_at: datetime, now: datetime) -> None:
-    row.state, row.reason = SendState.REJECTED, f"gave up: {reason}"[:300]
-    if row.attempts < MOST_ATTEMPTS:
-        wait = min(timedelta(seconds=2**row.attempts), LONGEST_WAIT)
-        row.state, row.reason = SendState.READY, reason[:300]
-        row.due, row.settled_at = max(retry_at, now + wait), None
-        # Proven not sent: a "yes" since then answers something else.
-        row.dispatched_at = None

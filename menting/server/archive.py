@@ -18,9 +18,11 @@ from typing import Any
 from menting import __version__
 from menting.base import clock
 from menting.base.folder import Folder, Lock
+from menting.visits.store.reading import EmbeddedReader
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+CONSUMERS = ("rows", "tops")
 #: What a backup may hold; anything else in the tar is refused.
 PARTS = frozenset({"state.db", "visits.db", "menting.toml", "keys/house.key"})
 
@@ -70,21 +72,47 @@ def restore(folder: Folder, source: Path) -> dict[str, Any]:
 
 
 def _collect(folder: Folder, workshop: Path) -> dict[str, Path]:
-    parts: dict[str, Path] = {}
+    parts = _copy_visits(folder, workshop)
+    parts["state.db"] = _copy_database(folder.state, workshop / "state.db")
+    for name in ("menting.toml", "keys/house.key"):
+        if (folder.root / name).exists():
+            parts[name] = folder.root / name
+    return parts
+
+
+def _copy_visits(folder: Folder, workshop: Path) -> dict[str, Path]:
+    """Copy spool and store so that each visit counts once, while the roller works.
+
+    A segment that was rolled and forgotten between the two copies would come in twice; then
+    both are copied anew. Segments are forgotten every ten minutes at most.
+    """
+    while True:
+        segments = _copy_spool(folder, workshop)
+        if not folder.visits.exists():
+            return segments
+        store = _copy_database(folder.visits, workshop / "visits.db")
+        reader = EmbeddedReader(store)
+        known = {name for consumer in CONSUMERS for name in reader.rolled(consumer)[0]}
+        reader.close()
+        gone = {
+            path.name
+            for path in segments.values()
+            if not (folder.spool / path.name).exists()
+        }
+        if gone <= known:
+            return {**segments, "visits.db": store}
+
+
+def _copy_spool(folder: Folder, workshop: Path) -> dict[str, Path]:
+    segments: dict[str, Path] = {}
     for segment in sorted(folder.spool.iterdir()):
         copy = workshop / segment.name
         try:
             shutil.copyfile(segment, copy)
         except FileNotFoundError:
-            continue  # rolled and unlinked meanwhile: it is in the store, copied below
-        parts[f"spool/{segment.name}"] = copy
-    for name, path in (("visits.db", folder.visits), ("state.db", folder.state)):
-        if path.exists():
-            parts[name] = _copy_database(path, workshop / name)
-    for name in ("menting.toml", "keys/house.key"):
-        if (folder.root / name).exists():
-            parts[name] = folder.root / name
-    return parts
+            continue  # rolled and unlinked meanwhile: it is in the store, copied next
+        segments[f"spool/{segment.name}"] = copy
+    return segments
 
 
 def _copy_database(path: Path, copy: Path) -> Path:

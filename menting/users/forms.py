@@ -15,7 +15,10 @@ class WelcomeForm(forms.Form):
     """Language, zone, the sender's legal name and contact, and a password if wanted."""
 
     name = forms.CharField(label=_("Your name"), max_length=120)
-    email = forms.EmailField(label=_("Your e-mail address"))
+    email = forms.EmailField(
+        label=_("Your e-mail address"),
+        widget=forms.EmailInput(attrs={"autocomplete": "username"}),
+    )
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
     time_zone = forms.ChoiceField(label=_("Time zone"))
     legal_name = forms.CharField(
@@ -27,6 +30,8 @@ class WelcomeForm(forms.Form):
         label=_("Contact of the sender"),
         max_length=200,
         help_text=_("An address, phone or mail where people reach you."),
+        # Browsers take the field before a password for the name to sign in with.
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     password = forms.CharField(
         label=_("Password"),

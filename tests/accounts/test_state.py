@@ -1,5 +1,7 @@
 """Leases and states: one holder an account, and nothing written by who lost it."""
 
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -121,6 +123,25 @@ def test_accounts_of_a_program_that_died_are_shown_offline(
     assert state.expire(now=now) == 0
     assert state.expire(now=now + LONG) == 4
     assert "ended" in _fresh(accounts[0]).reason
+
+
+def test_the_accounts_of_a_process_known_to_be_dead_are_free_at_once(
+    accounts: list[Account], now: datetime
+) -> None:
+    child = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from menting.base import lease; print(lease.holder_name())",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    state.take(child.stdout.strip(), now=now, limit=2)
+    state.take(lease.holder_name(), now=now, limit=2)
+    assert state.expire(now=now) == 2
+    assert state.take("next", now=now, limit=9) == [one.pk for one in accounts[:2]]
 
 
 def test_a_batch_writes_states_tokens_and_secrets_together(

@@ -31,7 +31,11 @@ class MatrixHuman(Person):
 
     async def write_unreadable(self, place: str) -> None:
         """Send what an encrypting client sends."""
-        content = {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AwgA", "session_id": "s"}
+        content = {
+            "algorithm": "m.megolm.v1.aes-sha2",
+            "ciphertext": "AwgA",
+            "session_id": "s",
+        }
         await self.emit(place, "m.room.encrypted", content)
 
     async def put_out(self, place: str, account: Account) -> None:
@@ -55,14 +59,16 @@ class MatrixRig:
         self._homeserver, self._http = homeserver, http
         self.proxy = proxy
         self.channel = Matrix()
-        self.someone: MatrixHuman
 
     async def account(self, name: str = "Shop") -> Account:
         """Make an account with that name."""
         number = next(_numbers)
         login = f"shop{number}"
         await self._homeserver.register({login: name})
-        secret = {"homeserver": self.proxy.url, "password": self._homeserver.password(login)}
+        secret = {
+            "homeserver": self.proxy.url,
+            "password": self._homeserver.password(login),
+        }
         handle = self._homeserver.handle(login)
         return Account(id=number, handle=handle, name=name, secret=secret)
 
@@ -74,6 +80,13 @@ class MatrixRig:
         await person.sign_in()
         return person
 
+    async def owner(self, account: Account) -> MatrixHuman:
+        """Return whoever sits at another client of the same account."""
+        name = account.handle[1:].partition(":")[0]
+        person = MatrixHuman(self._homeserver, name, self._http)
+        await person.sign_in()
+        return person
+
     async def expire(self, secret: Mapping[str, str]) -> None:
         """Sign the device out from elsewhere."""
         headers = {"Authorization": f"Bearer {secret['token']}"}
@@ -81,8 +94,8 @@ class MatrixRig:
         async with self._http.post(url, json={}, headers=headers) as answer:
             assert answer.status == 200
 
-    def spoil_next_events(self) -> None:
-        """Put events without form before the next ones."""
+    def spoil_events(self) -> None:
+        """Put events without form before all that come from now on."""
 
         def _spoil(raw: bytes) -> bytes:
             told = json.loads(raw)
@@ -94,7 +107,7 @@ class MatrixRig:
                 room["timeline"]["events"] = [*broken, strange, *real]
             return json.dumps(told).encode()
 
-        self.proxy.once(self.listen_part, rewrite(_spoil))
+        self.proxy.always(self.listen_part, rewrite(_spoil))
 
     async def lose(self) -> None:
         """Stop listening."""

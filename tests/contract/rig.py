@@ -1,61 +1,12 @@
-"""What the suite needs of a channel's platform: accounts, people, and ways to fail."""
+"""What keeps a session's secret and its events in the suite, as the program would."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Protocol
 
-from menting.channels.base import Account, Channel, Event, Peer, Session
+from menting.channels.base import Event, Peer, Session
 
 PATIENCE_SECONDS = 15.0
-
-
-class Human(Protocol):
-    """A person on the platform, who acts without the channel's code."""
-
-    id: str
-
-    async def greet(self, account: Account, text: str) -> str:
-        """Open a conversation with the account, write, and return the conversation."""
-
-    async def write(self, place: str, text: str) -> str:
-        """Write a text and return the platform's id of it."""
-
-    async def write_unreadable(self, place: str) -> None:
-        """Write something that the channel cannot read."""
-
-    async def rename(self, name: str) -> None:
-        """Take another name."""
-
-    async def put_out(self, place: str, account: Account) -> None:
-        """Remove the account from the conversation, or block it."""
-
-    async def received(self, place: str, account: Account) -> list[str]:
-        """Return what the platform says that the account wrote there."""
-
-
-class Rig(Protocol):
-    """A channel with its platform, and a proxy between them."""
-
-    channel: Channel
-    #: Addresses of requests that send a text, that listen, and that answer with events.
-    send_part: str
-    listen_part: str
-
-    async def account(self, name: str = "") -> Account:
-        """Return a new account that can sign in through the proxy."""
-
-    async def human(self) -> Human:
-        """Return a new person."""
-
-    async def expire(self, secret: Mapping[str, str]) -> None:
-        """Make the platform forget the sign-in behind a kept secret."""
-
-    async def lose(self) -> None:
-        """Take the platform away."""
-
-    async def bring_back(self) -> None:
-        """Bring the platform back."""
 
 
 class Vault:

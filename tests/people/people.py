@@ -73,7 +73,6 @@ class Person:
         """Return the contact that this person became."""
         return Identity.objects.get(external_id=self.id).contact
 
-    @property
     def agreed(self) -> Consent | None:
         """Return the consent in force for the account's news."""
         return consent.in_force(self.contact.pk, self.account.pk, "news")

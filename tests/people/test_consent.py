@@ -24,7 +24,7 @@ def _acts() -> list[str]:
 def test_a_subscription_is_a_grant_with_message_and_wording_as_evidence() -> None:
     lin = Person(account())
     event = lin.writes("订阅")
-    entry = lin.agreed
+    entry = lin.agreed()
     assert entry is not None
     assert entry.message is not None
     assert entry.message.event_id == event.id
@@ -37,17 +37,18 @@ def test_nothing_but_words_grants() -> None:
     lin.receive(lin.event(EventType.JOINED), lin.event(EventType.MESSAGE, "hello"))
     lin.receive(lin.event(EventType.PROFILE))
     assert _acts() == []
-    assert lin.agreed is None
+    assert lin.agreed() is None
 
 
 def test_a_yes_counts_only_after_a_notice_was_accepted() -> None:
     lin = Person(account())
     lin.writes("yes")
-    assert lin.agreed is None
+    assert lin.agreed() is None
     deliver(lin.account)
     lin.writes("yes")
-    assert lin.agreed is not None
-    assert lin.agreed.wording == Reply.objects.get(is_notice=True).wording
+    entry = lin.agreed()
+    assert entry is not None
+    assert entry.wording == Reply.objects.get(is_notice=True).wording
 
 
 @pytest.mark.parametrize("outcome", [Rejected("no"), Unknown("timeout")])
@@ -58,7 +59,7 @@ def test_a_yes_to_a_notice_that_may_not_have_arrived_does_not_count(
     lin.writes("hello")
     deliver(lin.account, outcome=outcome)
     lin.writes("yes")
-    assert lin.agreed is None
+    assert lin.agreed() is None
 
 
 def test_a_yes_counts_for_24_hours_and_in_its_own_conversation() -> None:
@@ -67,14 +68,14 @@ def test_a_yes_counts_for_24_hours_and_in_its_own_conversation() -> None:
         lin.writes("hello")
         deliver(lin.account)
     lin.writes("yes")
-    assert lin.agreed is None
+    assert lin.agreed() is None
     elsewhere = Person(lin.account, id=lin.id)
     elsewhere.writes("hello")
     deliver(lin.account)
     lin.writes("yes")
-    assert lin.agreed is None
+    assert lin.agreed() is None
     elsewhere.writes("yes")
-    assert lin.agreed is not None
+    assert lin.agreed() is not None
 
 
 def test_a_yes_that_comes_before_the_notice_is_settled_counts_then() -> None:
@@ -83,9 +84,9 @@ def test_a_yes_that_comes_before_the_notice_is_settled_counts_then() -> None:
     (item,) = replies.claim(ME, [lin.account.pk], now=clock.now(), limit=5)
     assert replies.dispatch(item, item.text or "", me=ME)
     lin.writes("同意")
-    assert lin.agreed is None
+    assert lin.agreed() is None
     assert replies.settle(item, Accepted("$n"), me=ME)
-    assert lin.agreed is not None
+    assert lin.agreed() is not None
     assert [reply.is_notice for reply in lin.answers()] == [True, False]
 
 
@@ -97,7 +98,7 @@ def test_a_withdrawal_before_the_notice_is_settled_is_not_asked_again() -> None:
     lin.writes("退订")
     replies.settle(item, Accepted("$n"), me=ME)
     lin.writes("同意")
-    assert lin.agreed is None
+    assert lin.agreed() is None
 
 
 def test_a_no_to_the_notice_is_kept_and_never_asked_again() -> None:
@@ -117,11 +118,11 @@ def test_a_withdrawal_ends_what_was_agreed_with_every_account() -> None:
     second = Person(account(), id=lin.id)
     second.writes("subscribe")
     lin.writes("stop")
-    assert lin.agreed is None
-    assert second.agreed is None
+    assert lin.agreed() is None
+    assert second.agreed() is None
     second.writes("subscribe")
-    assert second.agreed is not None
-    assert lin.agreed is None
+    assert second.agreed() is not None
+    assert lin.agreed() is None
 
 
 def test_a_leave_ends_consent_and_writing_again_does_not_bring_it_back() -> None:
@@ -132,9 +133,9 @@ def test_a_leave_ends_consent_and_writing_again_does_not_bring_it_back() -> None
     assert Conversation.objects.get().is_closed
     lin.writes("I am back")
     assert not Conversation.objects.get().is_closed
-    assert lin.agreed is None
+    assert lin.agreed() is None
     lin.writes("subscribe")
-    assert lin.agreed is not None
+    assert lin.agreed() is not None
 
 
 def test_a_leave_told_late_does_not_undo_a_later_agreement() -> None:
@@ -142,20 +143,20 @@ def test_a_leave_told_late_does_not_undo_a_later_agreement() -> None:
     lin.writes("hello", at=clock.now() - timedelta(minutes=3))
     lin.writes("subscribe", at=clock.now() - timedelta(minutes=1))
     lin.leaves(at=clock.now() - timedelta(minutes=2))
-    assert lin.agreed is not None
+    assert lin.agreed() is not None
 
 
 def test_a_subscription_told_after_a_later_withdrawal_does_not_count() -> None:
     lin = Person(account())
     lin.writes("stop", at=clock.now() - timedelta(minutes=1))
     lin.writes("subscribe", at=clock.now() - timedelta(minutes=2))
-    assert lin.agreed is None
+    assert lin.agreed() is None
 
 
 def test_an_old_history_does_not_grant_but_it_withdraws() -> None:
     lin = Person(account())
     lin.writes("subscribe", at=clock.now() - timedelta(days=400))
-    assert lin.agreed is None
+    assert lin.agreed() is None
     lin.writes("stop", at=clock.now() - timedelta(days=300))
     assert _acts() == ["withdrawn"]
     assert lin.answers() == []
@@ -164,12 +165,12 @@ def test_an_old_history_does_not_grant_but_it_withdraws() -> None:
 def test_words_in_a_group_grant_nothing_but_withdraw() -> None:
     lin = Person(account())
     lin.writes("subscribe", audience=3)
-    assert lin.agreed is None
+    assert lin.agreed() is None
     lin.writes("hello", audience=1)
     lin.writes("subscribe")
     lin.writes("stop", audience=3)
     lin.writes("hello", audience=1)
-    assert lin.agreed is None
+    assert lin.agreed() is None
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_a_consent_is_not_in_force_where_it_cannot_be_used(
     lin = Person(account())
     lin.writes("subscribe")
     Conversation.objects.update(**change)
-    assert lin.agreed is None
+    assert lin.agreed() is None
     assert _why_not() == why
 
 

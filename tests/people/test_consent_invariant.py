@@ -13,13 +13,14 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from typing_extensions import override
 
 from menting.base import clock
 from menting.channels.base import Event, EventType
 from menting.people import consent
 from menting.people.consent import IN_FORCE
 from menting.people.models import Consent, Conversation, Message, Reply
-from menting.people.outbound import Rejected, Unknown
+from menting.people.outbound import Outcome, Rejected, Unknown
 from tests.people.people import SENT, Person, account, deliver
 
 STOPS = ("退订", "TD", "please stop", "UNSUBSCRIBE", "怎么退订")
@@ -43,6 +44,7 @@ class Told(RuleBasedStateMachine):
         self.ended_at: dict[int, datetime] = {}
         self.noticed: set[int] = set()
 
+    @override
     def teardown(self) -> None:
         transaction.set_rollback(True)
         self._savepoint.__exit__(None, None, None)
@@ -90,7 +92,7 @@ class Told(RuleBasedStateMachine):
         self.noticed.clear()
 
     @rule(outcome=st.sampled_from([SENT, Rejected("no"), Unknown("timeout")]))
-    def what_waits_is_sent(self, outcome: Rejected | Unknown) -> None:
+    def what_waits_is_sent(self, outcome: Outcome) -> None:
         notices = Reply.objects.filter(is_notice=True, state="ready")
         waiting = set(notices.values_list("account", flat=True))
         deliver(*(who.account for who in self.people), outcome=outcome)
@@ -124,7 +126,7 @@ class Told(RuleBasedStateMachine):
     def nobody_is_in_force_who_should_not_be(self) -> None:
         for which, who in enumerate(self.people):
             rows = Conversation.objects.filter(account=who.account)
-            if not rows.exists() or who.agreed is None:
+            if not rows.exists() or who.agreed() is None:
                 continue
             assert which in self.agreed_at
             ended = self.ended_at.get(which)

@@ -37,7 +37,7 @@ def test_the_same_batch_twice_changes_nothing() -> None:
     before = [list(model.objects.values()) for model in _ALL]
     lin.receive(*batch)
     assert [list(model.objects.values()) for model in _ALL] == before
-    assert lin.agreed is not None
+    assert lin.agreed() is not None
 
 
 def test_events_told_in_the_wrong_order_are_each_one_message() -> None:

@@ -49,7 +49,7 @@ class Person:
             "content": {"algorithm": "m.megolm.v1.aes-sha2"},
         }
         body = {
-            "preset": "public_chat" if public else "trusted_private_chat",
+            "preset": "public_chat" if public else "private_chat",
             "is_direct": True,
             "invite": list(invited),
             "initial_state": [lock] if encrypted else [],

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from menting.cli.demo.homeserver import free_port
 
@@ -50,13 +51,14 @@ class Proxy:
 
     def __init__(self, target: str) -> None:
         self._target = target
-        self._faults: list[tuple[str, Fault]] = []
+        self._faults: list[tuple[str, Fault, bool]] = []
         self._runner: web.AppRunner | None = None
         self._held: list[Held] = []
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         #: "METHOD path" of every request that came in.
         self.seen: list[str] = []
+        self._news = asyncio.Condition()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Proxy"]:
@@ -84,9 +86,20 @@ class Proxy:
             await self._runner.cleanup()
             self._runner = None
 
+    async def until_seen(self, part: str, times: int) -> None:
+        """Wait until so many requests whose path contains `part` have come in."""
+        async with self._news:
+            await self._news.wait_for(
+                lambda: sum(part in path for path in self.seen) >= times
+            )
+
     def once(self, part: str, fault: Fault) -> None:
         """Spoil the next request whose path contains `part`."""
-        self._faults.append((part, fault))
+        self._faults.append((part, fault, True))
+
+    def always(self, part: str, fault: Fault) -> None:
+        """Spoil every request from now on whose path contains `part`."""
+        self._faults.append((part, fault, False))
 
     def hold_request(self, part: str) -> Held:
         """Keep the next request from the server until it is released."""
@@ -116,6 +129,8 @@ class Proxy:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.seen.append(f"{request.method} {request.raw_path}")
+        async with self._news:
+            self._news.notify_all()
         body = await request.read()
 
         async def _forward() -> Answer:
@@ -128,16 +143,18 @@ class Proxy:
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
     def _take(self, path: str) -> Fault | None:
-        for at, (part, fault) in enumerate(self._faults):
+        for given in self._faults:
+            part, fault, is_once = given
             if part in path:
-                del self._faults[at]
+                if is_once:
+                    self._faults.remove(given)
                 return fault
         return None
 
     async def _pass_on(self, request: web.Request, body: bytes) -> Answer:
         async with self._http.request(
             request.method,
-            aiohttp.client.URL(self._target + request.raw_path, encoded=True),
+            URL(self._target + request.raw_path, encoded=True),
             data=body,
             headers=_end_to_end(request.headers.items()),
         ) as answer:
@@ -146,8 +163,8 @@ class Proxy:
             )
 
 
-def _end_to_end(headers: object) -> dict[str, str]:
-    return {name: value for name, value in headers if name.lower() not in HOP}  # type: ignore[attr-defined]
+def _end_to_end(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in headers if name.lower() not in HOP}
 
 
 async def drop(request: web.Request, _forward: Forward) -> None:

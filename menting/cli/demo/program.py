@@ -29,7 +29,7 @@ class Program:
         self.folder = folder
         self.port = _free_port()
         self.url = f"http://localhost:{self.port}"
-        self._environment = os.environ | {
+        self.environment = {
             "MENTING_DATA": str(folder),
             "MENTING_PORT": str(self.port),
             "MENTING_PUBLIC_URL": self.url,
@@ -39,7 +39,7 @@ class Program:
         """Run one command with --json and return its document. Raises StepFailedError."""
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "menting", *args, "--json"),
-            env=self._environment,
+            env=os.environ | self.environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -54,7 +54,9 @@ class Program:
         """Keep the program running within the block, and stop it as systemd would."""
         log = (self.folder.parent / "menting.log").open("wb")
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "menting", "run"), env=self._environment, stderr=log
+            *(sys.executable, "-m", "menting", "run"),
+            env=os.environ | self.environment,
+            stderr=log,
         )
         try:
             await self._wait_until_ready(child)
@@ -64,6 +66,16 @@ class Program:
                 child.send_signal(signal.SIGTERM)
             await asyncio.wait_for(child.wait(), STOP_SECONDS)
             log.close()
+
+    async def page(self, path: str) -> str:
+        """Return a public page as anybody gets it."""
+        async with (
+            aiohttp.ClientSession() as browser,
+            browser.get(self.url + path) as answer,
+        ):
+            if answer.status != 200:
+                raise StepFailedError(f"{path} answered {answer.status}")
+            return await answer.text()
 
     async def open_house(self, link: str, *, legal_name: str, contact: str) -> None:
         """Go through the first link in a browser's way: sign in and say who speaks."""
