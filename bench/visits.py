@@ -190,7 +190,7 @@ def _insert_by_share(db: sqlite3.Connection, rows: Sequence[tuple[int, ...]]) ->
     for start in range(0, len(rows), SHARE):
         db.execute("begin immediate")
         db.executemany(
-            f"insert or ignore into visit values ({places})",
+            f"insert or ignore into visit values ({places})",  # noqa: S608  # constants
             sorted(rows[start : start + SHARE]),
         )
         db.execute("commit")

@@ -53,18 +53,18 @@ def visits(count: int, *, first: int = FIRST, last: int = LAST) -> Iterator[Visi
     step = (last - first) / count
     for number in range(count):
         at = int(first + (number + rng.random()) * step)
-        space = 1 + int(SPACES * rng.random() ** 3)
+        space = _zipf(rng, SPACES)
         who = 0
         if rng.random() < NAMED:
-            who = REGULAR if rng.random() < 0.02 else 1 + int(PEOPLE * rng.random() ** 2)
+            who = REGULAR if rng.random() < 0.02 else _zipf(rng, PEOPLE)
         device, system = _SYSTEMS[int(len(_SYSTEMS) * rng.random() ** 2)]
         yield Visit(
             at=at,
             space=space,
             day=days.day(at, zone=zone),
             house_day=days.day(at, zone=house),
-            path=f"/posts/{int(PATHS * rng.random() ** 3)}",
-            referrer=f"site{int(REFERRERS * rng.random() ** 4)}.example"
+            path=f"/posts/{_zipf(rng, PATHS)}",
+            referrer=f"site{_zipf(rng, REFERRERS)}.example"
             if rng.random() < 0.6
             else "",
             country=_COUNTRIES[int(len(_COUNTRIES) * rng.random())],
@@ -75,6 +75,11 @@ def visits(count: int, *, first: int = FIRST, last: int = LAST) -> Iterator[Visi
             anon=0 if who else rng.getrandbits(31),
             vid=number + 1,
         )
+
+
+def _zipf(rng: random.Random, most: int) -> int:
+    """Return 1 to `most`, each n-th as often as 1/n: how pages and sites are visited."""
+    return int(most ** rng.random())
 
 
 def fill(path: Path, *, rows: int) -> float:
