@@ -28,6 +28,7 @@ _SAID = {
     "withdrawn": gettext_lazy("Opted out"),
     "nothing": gettext_lazy("Not stated"),
 }
+_FIELDS = {"name": gettext_lazy("Name"), "language": gettext_lazy("Language")}
 KINDS = {
     "messages": gettext_lazy("Messages"),
     "consents": gettext_lazy("Consent"),
@@ -86,7 +87,10 @@ def person(request: OperatorRequest, pk: int) -> HttpResponse:
             {each.purpose for each in now if each.act == Consent.Act.GRANTED}
         ),
         "ledger": _numbered(ledger),
-        "facts": one.facts.order_by("field", "-at"),
+        "facts": [
+            {"word": _FIELDS.get(fact.field, fact.field), "fact": fact}
+            for fact in one.facts.order_by("field", "-at")
+        ],
         "may_erase": guard.may(request.actor, "people.erase"),
         "erase_word": gettext("erase"),
     }
