@@ -180,7 +180,8 @@ def _lines(contacts: list[Contact]) -> list[dict[str, Any]]:
 def _by_purpose(found: list[Standing]) -> list[Standing]:
     """Return one standing a purpose; a consent with any account comes first."""
     best: dict[str, Standing] = {}
-    for one in found:
+    named = [one for one in found if one.purpose != timeline.purpose_word(ANY_PURPOSE)]
+    for one in named or found:
         if one.purpose not in best or one.act == Consent.Act.GRANTED:
             best[one.purpose] = one
     return [best[purpose] for purpose in sorted(best)]

@@ -114,10 +114,11 @@ def lanes(campaign: Campaign) -> list[Lane]:
         _lane(campaign, accounts[pk], _progress(campaign, states, of=longest))
         for pk, states in by_account.items()
     ]
-    return sorted(
-        found,
-        key=lambda lane: (not lane.needs_a_look, -lane.progress.planned, lane.account.pk),
-    )
+    return sorted(found, key=_rank)
+
+
+def _rank(lane: Lane) -> tuple[bool, int, int]:
+    return not lane.needs_a_look, -lane.progress.planned, lane.account.pk
 
 
 def _deliveries(campaign: Campaign):  # type: ignore[no-untyped-def]  # a typed QuerySet of values
