@@ -8,22 +8,15 @@ import structlog
 from django.db import transaction
 from django.db.models import F, QuerySet, prefetch_related_objects
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 
 from menting.accounts.models import Account
 from menting.base import clock, ids, lease, pace
 from menting.base.pace import Rate
 from menting.channels.base import Peer
-from menting.people import answers, tidy
+from menting.people import answers, outcomes, tidy
 from menting.people.models import Conversation, Message, Reply, SendState
-from menting.people.outbound import (
-    Accepted,
-    Later,
-    Outbound,
-    Outcome,
-    Rejected,
-    Skipped,
-    Unknown,
-)
+from menting.people.outbound import Accepted, Later, Outbound, Outcome, Skipped
 from menting.users import audit, guard, house
 from menting.users.guard import Actor
 
@@ -31,18 +24,11 @@ log = structlog.get_logger(__name__)
 
 #: The longest text that every channel takes in one message.
 MOST_CHARS = 4_000
-#: Tries that were proven not to have left; after the last one the reply is rejected.
-MOST_ATTEMPTS = 20
-LONGEST_WAIT = timedelta(minutes=5)
 #: Synapse remembers a transaction id for 24 h; an hour is left for clocks and waiting.
 KEY_REMEMBERED = timedelta(hours=23)
 
 _WAITING = (SendState.READY, SendState.CLAIMED)
 _FREE: dict[str, Any] = {"lease_by": "", "lease_until": None}
-_OUTCOME = (
-    *("state", "reason", "due", "provider_id", "dispatched_at"),
-    *("settled_at", "lease_by", "lease_until"),
-)
 #: At most so many replies of an account a claim: they must fit into their lease.
 MOST_AN_ACCOUNT = 50
 
@@ -82,7 +68,8 @@ def by_hand(actor: Actor, message_id: int, text: str) -> Reply:
     written = tidy.text(text, limit=len(text)).strip()
     if not 0 < len(written) <= MOST_CHARS:
         raise CannotReplyError(
-            f"a reply has 1 to {MOST_CHARS} characters, this one has {len(written)}"
+            gettext("A reply has 1 to %(most)d characters; this one has %(given)d.")
+            % {"most": MOST_CHARS, "given": len(written)}
         )
     reply = Reply.objects.create(
         message=message,
@@ -147,7 +134,9 @@ def settle(item: Outbound, outcome: Outcome, *, me: str) -> bool:
     if row is None or (row.state == SendState.CLAIMED and not isinstance(outcome, Skipped)):
         log.warning("an outcome came too late", kind=item.kind, id=item.id)
         return False
-    _write(row, outcome, now=clock.now())
+    if isinstance(outcome, Later) and not _is_still_wanted(row):
+        outcome = Skipped("withdrew or left")
+    outcomes.write(row, outcome, now=clock.now())
     if isinstance(outcome, Accepted) and row.is_notice:
         answers.notice_arrived(row)
     return True
@@ -196,12 +185,16 @@ def _answerable_by_hand(message_id: int) -> Message:
         .first()
     )
     if message is None:
-        raise CannotReplyError(f"there is no received message {message_id}")
+        raise CannotReplyError(
+            gettext("There is no received message %(id)d.") % {"id": message_id}
+        )
     if message.conversation.identity.contact.erased_at is not None:
-        raise CannotReplyError("the person was erased: nothing can be sent to them")
+        raise CannotReplyError(
+            gettext("The person was erased: nothing can be sent to them.")
+        )
     if message.conversation.is_closed:
         raise CannotReplyError(
-            "the person left: nothing can be sent until they write again"
+            gettext("The person left: nothing can be sent until they write again.")
         )
     return message
 
@@ -259,7 +252,8 @@ def _unknown(accounts: Sequence[int], now: datetime, limit: int) -> list[Reply]:
 
 
 def _is_still_wanted(row: Reply) -> bool:
-    return not row.is_notice or answers.may_ask(row.message.conversation)
+    place = row.message.conversation
+    return not place.is_closed and (not row.is_notice or answers.may_ask(place))
 
 
 def _lease(
@@ -296,29 +290,3 @@ def _outbound(row: Reply) -> Outbound:
 
 def _mine(item: Outbound, me: str, *states: SendState) -> QuerySet[Reply]:
     return Reply.objects.filter(pk=item.id, fence=item.fence, lease_by=me, state__in=states)
-
-
-def _write(row: Reply, outcome: Outcome, *, now: datetime) -> None:
-    row.lease_by, row.lease_until, row.settled_at = "", None, now
-    match outcome:
-        case Accepted(message_id):
-            row.state, row.reason, row.provider_id = SendState.ACCEPTED, "", message_id
-        case Rejected(reason):
-            row.state, row.reason = SendState.REJECTED, reason[:300]
-        case Unknown(reason):
-            row.state, row.reason = SendState.UNKNOWN, reason[:300]
-        case Skipped(reason):
-            row.state, row.reason = SendState.SKIPPED, reason[:300]
-        case Later(reason, retry_at):
-            _postpone(row, reason, retry_at, now)
-    row.save(update_fields=_OUTCOME)
-
-
-def _postpone(row: Reply, reason: str, retry_at: datetime, now: datetime) -> None:
-    row.state, row.reason = SendState.REJECTED, f"gave up: {reason}"[:300]
-    if row.attempts < MOST_ATTEMPTS:
-        wait = min(timedelta(seconds=2**row.attempts), LONGEST_WAIT)
-        row.state, row.reason = SendState.READY, reason[:300]
-        row.due, row.settled_at = max(retry_at, now + wait), None
-        # Proven not sent: a "yes" since then answers something else.
-        row.dispatched_at = None

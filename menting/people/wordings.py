@@ -24,9 +24,10 @@ _NOTICES = {
     }
 }
 _WHO = {
-    "zh-hans": "这里是{legal_name}（联系方式：{contact}）。",
-    "en": "this is {legal_name} (contact: {contact}); ",
+    "zh-hans": "这里是{legal_name}{contact}。",
+    "en": "this is {legal_name}{contact}; ",
 }
+_CONTACT = {"zh-hans": "（联系方式：{contact}）", "en": " (contact: {contact})"}
 
 GRANTED = {
     "zh-hans": "已订阅。您会在这个对话里收到我们的最新消息，随时回复“退订”即可停止。",
@@ -73,4 +74,5 @@ def _who(language: str) -> str:
     owner = house.get()
     if not owner.legal_name:
         return ""
-    return _WHO[language].format(legal_name=owner.legal_name, contact=owner.contact or "-")
+    contact = _CONTACT[language].format(contact=owner.contact) if owner.contact else ""
+    return _WHO[language].format(legal_name=owner.legal_name, contact=contact)

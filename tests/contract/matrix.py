@@ -80,6 +80,13 @@ class MatrixRig:
         await person.sign_in()
         return person
 
+    async def owner(self, account: Account) -> MatrixHuman:
+        """Return whoever sits at another client of the same account."""
+        name = account.handle[1:].partition(":")[0]
+        person = MatrixHuman(self._homeserver, name, self._http)
+        await person.sign_in()
+        return person
+
     async def expire(self, secret: Mapping[str, str]) -> None:
         """Sign the device out from elsewhere."""
         headers = {"Authorization": f"Bearer {secret['token']}"}

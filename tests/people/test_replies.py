@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import translation
 
 from menting.base import clock
 from menting.channels.base import EventType
-from menting.people import replies
+from menting.people import erase, outcomes, replies
 from menting.people.models import Conversation, Message, Reply, SendState
 from menting.people.outbound import Accepted, Later, Outbound, Rejected, Skipped, Unknown
 from menting.users import guard, house
@@ -19,6 +20,7 @@ from tests.people.people import ME, Person, account, deliver
 
 pytestmark = pytest.mark.django_db
 
+_REFUSED = replies.CannotReplyError
 _HOLDER = "from menting.base import lease; print(lease.holder_name())"
 
 
@@ -186,13 +188,38 @@ def test_tidying_looks_at_open_replies_alone() -> None:
 def test_what_is_proven_not_sent_is_tried_later_and_given_up_at_last() -> None:
     lin = Person(account())
     lin.writes("hello")
-    for _ in range(replies.MOST_ATTEMPTS):
+    for _ in range(outcomes.MOST_ATTEMPTS):
         Reply.objects.update(due=clock.now())
         (item,) = _claim(lin)
         replies.dispatch(item, item.text or "", me=ME)
         replies.settle(item, Later("throttled", clock.now()), me=ME)
     reply = Reply.objects.get()
     assert (reply.state, reply.reason) == ("rejected", "gave up: throttled")
+
+
+@pytest.mark.parametrize("ends", ["stop", ""])
+def test_a_notice_on_the_wire_is_not_tried_again_for_who_ended_it(ends: str) -> None:
+    lin = Person(account())
+    lin.writes("hello")
+    (item,) = _claim(lin)
+    replies.dispatch(item, item.text or "", me=ME)
+    if ends:
+        lin.writes(ends)
+    else:
+        lin.leaves()
+    replies.settle(item, Later("throttled", clock.now()), me=ME)
+    assert Reply.objects.get(is_notice=True).state == SendState.SKIPPED
+
+
+def test_an_outcome_told_after_an_erasure_keeps_no_address() -> None:
+    lin = Person(account())
+    lin.writes("hello")
+    (item,) = _claim(lin)
+    replies.dispatch(item, item.text or "", me=ME)
+    erase.erase(guard.at_shell(), lin.contact.pk)
+    replies.settle(item, Rejected(f"{lin.room} is no room"), me=ME)
+    reply = Reply.objects.get()
+    assert (reply.state, reply.reason, reply.text) == ("rejected", "", "")
 
 
 def test_a_claim_that_is_given_back_or_skipped_has_not_left() -> None:
@@ -247,7 +274,7 @@ def test_an_operator_answers_one_message_by_hand_and_it_is_in_the_audit_log() ->
 def test_a_reply_by_hand_has_a_sensible_length(text: str) -> None:
     lin = Person(account())
     lin.writes("hello")
-    with pytest.raises(replies.CannotReplyError, match="characters"):
+    with translation.override("en"), pytest.raises(_REFUSED, match="characters"):
         replies.by_hand(guard.at_shell(), Message.objects.get().pk, text)
 
 
@@ -255,9 +282,9 @@ def test_nobody_answers_a_message_that_is_not_there_or_whose_writer_left() -> No
     lin = Person(account())
     lin.writes("hello")
     lin.leaves()
-    with pytest.raises(replies.CannotReplyError, match="left"):
+    with translation.override("en"), pytest.raises(_REFUSED, match="left"):
         replies.by_hand(guard.at_shell(), Message.objects.get().pk, "hi")
-    with pytest.raises(replies.CannotReplyError, match="no received message"):
+    with translation.override("en"), pytest.raises(_REFUSED, match="no received message"):
         replies.by_hand(guard.at_shell(), 999_999, "hi")
 
 

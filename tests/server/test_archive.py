@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import sqlite3
 import tarfile
 from pathlib import Path
@@ -11,6 +10,9 @@ import pytest
 
 from menting.base.folder import Folder, Lock, TakenError
 from menting.server import archive
+from menting.visits.spool import Spool
+from menting.workers import roller
+from tests.workers.test_roller import counted, fill, numbered
 
 
 @pytest.fixture
@@ -19,13 +21,11 @@ def folder(tmp_path: Path) -> Folder:
     folder.prepare()
     for key in ("vault", "house"):
         folder.key(key)
-    for path in (folder.state, folder.visits):
-        with sqlite3.connect(path) as db:
-            db.execute("pragma journal_mode=wal")
-            db.execute("create table t(n)")
-            db.executemany("insert into t values (?)", [(n,) for n in range(1000)])
-        db.close()
-    (folder.spool / "00000001.seg").write_bytes(os.urandom(5000))
+    with sqlite3.connect(folder.state) as db:
+        db.execute("pragma journal_mode=wal")
+        db.execute("create table t(n)")
+        db.executemany("insert into t values (?)", [(n,) for n in range(1000)])
+    db.close()
     return folder
 
 
@@ -43,10 +43,7 @@ def test_a_backup_brings_everything_back_but_the_vault_key(
     archive.write(folder, tmp_path / "b.tar.gz")
     fresh = Folder(tmp_path / "fresh")
     archive.restore(fresh, tmp_path / "b.tar.gz")
-    assert _count(fresh.state) == _count(fresh.visits) == 1000
-    assert (fresh.spool / "00000001.seg").read_bytes() == (
-        folder.spool / "00000001.seg"
-    ).read_bytes()
+    assert _count(fresh.state) == 1000
     assert fresh.key("house", make=False) == folder.key("house")
     assert not (fresh.root / "keys" / "vault.key").exists()
 
@@ -64,6 +61,46 @@ def test_a_backup_is_consistent_while_the_state_is_written(
     fresh = Folder(tmp_path / "fresh")
     archive.restore(fresh, tmp_path / "b.tar.gz")
     assert _count(fresh.state) == 1000
+
+
+async def test_each_visit_counts_once_wherever_the_roller_was(
+    folder: Folder, tmp_path: Path
+) -> None:
+    spool = Spool(folder.spool)
+    await fill(spool, numbered(300))
+    part = roller.Roller(folder.visits, folder.spool, spool)
+    assert part.roll_rows(limit=120) == 120
+    archive.write(folder, tmp_path / "b.tar.gz")
+    part.close()
+    spool.close()
+    fresh = Folder(tmp_path / "fresh")
+    archive.restore(fresh, tmp_path / "b.tar.gz")
+    roller.drain(fresh.visits, fresh.spool)
+    assert counted(fresh.root) == (300, 300, 300)
+
+
+async def test_segments_forgotten_between_two_copies_are_copied_anew(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(folder.spool)
+    await fill(spool, numbered(300))
+    spool.close()
+    copy_once = archive._copy_database  # the moment between the two copies
+    drained = []
+
+    def drain_first(path: Path, copy: Path) -> Path:
+        if path == folder.visits and not drained:
+            drained.append(roller.drain(folder.visits, folder.spool))
+        return copy_once(path, copy)
+
+    roller.Roller(folder.visits, folder.spool, None).close()
+    monkeypatch.setattr(archive, "_copy_database", drain_first)
+    archive.write(folder, tmp_path / "b.tar.gz")
+    fresh = Folder(tmp_path / "fresh")
+    archive.restore(fresh, tmp_path / "b.tar.gz")
+    roller.drain(fresh.visits, fresh.spool)
+    assert drained == [300]
+    assert counted(fresh.root) == (300, 300, 300)
 
 
 def test_a_state_is_never_overwritten(folder: Folder, tmp_path: Path) -> None:

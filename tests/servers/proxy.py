@@ -58,6 +58,7 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self.port}"
         #: "METHOD path" of every request that came in.
         self.seen: list[str] = []
+        self._news = asyncio.Condition()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Proxy"]:
@@ -84,6 +85,13 @@ class Proxy:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def until_seen(self, part: str, times: int) -> None:
+        """Wait until so many requests whose path contains `part` have come in."""
+        async with self._news:
+            await self._news.wait_for(
+                lambda: sum(part in path for path in self.seen) >= times
+            )
 
     def once(self, part: str, fault: Fault) -> None:
         """Spoil the next request whose path contains `part`."""
@@ -121,6 +129,8 @@ class Proxy:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.seen.append(f"{request.method} {request.raw_path}")
+        async with self._news:
+            self._news.notify_all()
         body = await request.read()
 
         async def _forward() -> Answer:

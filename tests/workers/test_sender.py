@@ -99,7 +99,9 @@ async def sending(platform: Platform) -> AsyncIterator[Sender]:
 async def until(what: Callable[[], bool], *, seconds: float = 8) -> None:
     """Wait until the database says so."""
     async with asyncio.timeout(seconds):
-        while not await bridge.call(what):
+        while True:
+            if await bridge.call(what):
+                return
             await asyncio.sleep(0.05)
 
 

@@ -1,5 +1,6 @@
 """Matrix: sign accounts in at their homeservers over one shared connector."""
 
+import re
 from datetime import timedelta
 from typing import Self
 from urllib.parse import urlsplit
@@ -8,11 +9,14 @@ import aiohttp
 from pydantic import BaseModel, SecretStr, ValidationError, field_validator, model_validator
 from typing_extensions import override
 
+from menting.base import config
 from menting.base.pace import Rate
 from menting.channels import base
 from menting.channels.matrix.login import Login
 from menting.channels.matrix.session import MatrixSession, fetch_profile
 from menting.channels.matrix.wire import Wire, proven_not_sent
+
+HANDLE = re.compile(r"@[^\s:]+:\S+")
 
 
 class MatrixSecret(BaseModel):
@@ -23,7 +27,13 @@ class MatrixSecret(BaseModel):
     token: SecretStr = SecretStr("")
     #: A public room of the account's own, as `!id` or `#alias:server`.
     wall: str = ""
-    accept_invitations: bool = True
+    #: Empty: as the house's setting says.
+    accept_invitations: bool | None = None
+
+    @field_validator("accept_invitations", mode="before")
+    @classmethod
+    def _empty(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("homeserver")
     @classmethod
@@ -63,17 +73,16 @@ class Matrix(base.Channel):
 
     @override
     async def open(self, account: base.Account, keep: base.Keep) -> MatrixSession:
-        try:
-            secret = MatrixSecret.model_validate({**account.options, **account.secret})
-        except ValidationError as error:
-            reason = "; ".join(item["msg"] for item in error.errors(include_input=False))
-            raise base.AuthFailed(reason) from None  # its text repeats the secret
+        secret = _checked(account)
         login = Login(Wire(self._connect(), secret.homeserver), account, keep)
         await login.sign_in()
         with proven_not_sent():
             profile = await fetch_profile(login, login.user)
+        takes_invitations = secret.accept_invitations
+        if takes_invitations is None:
+            takes_invitations = config.current().accept_invitations
         return MatrixSession(
-            login, profile, wall=secret.wall, takes_invitations=secret.accept_invitations
+            login, profile, wall=secret.wall, takes_invitations=takes_invitations
         )
 
     @override
@@ -90,3 +99,13 @@ class Matrix(base.Channel):
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar()
             )
         return self._http
+
+
+def _checked(account: base.Account) -> MatrixSecret:
+    if not HANDLE.fullmatch(account.handle):
+        raise base.AuthFailed("the handle must be a full Matrix id, @name:server")
+    try:
+        return MatrixSecret.model_validate({**account.options, **account.secret})
+    except ValidationError as error:
+        reason = "; ".join(item["msg"] for item in error.errors(include_input=False))
+        raise base.AuthFailed(reason) from None  # its own text repeats the secret

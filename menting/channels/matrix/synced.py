@@ -129,6 +129,10 @@ def _moves(events: list[RoomEvent], me: str) -> Iterator[tuple[int, RoomEvent]]:
 def _valid(events: Iterable[Any]) -> Iterator[RoomEvent]:
     for raw in events:
         try:
-            yield msgspec.convert(raw, RoomEvent)
-        except msgspec.ValidationError as error:
-            log.warning("malformed event left out", reason=str(error))
+            event = msgspec.convert(raw, RoomEvent)
+            for name in (event.event_id, event.sender, event.state_key or ""):
+                name.encode()  # half of a surrogate pair fits in JSON and in no database
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:
+            log.warning("malformed event left out", reason=type(error).__name__)
+        else:
+            yield event

@@ -71,7 +71,7 @@ def _meaning(event: RoomEvent, me: str) -> Meaning:
 
 
 def _message(event: RoomEvent) -> Meaning:
-    kind = event.content.get("msgtype")
+    kind = str(event.content.get("msgtype"))
     if kind in FILES:
         return EventType.UNREADABLE, event.sender
     if kind not in TEXTS:

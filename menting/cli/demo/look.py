@@ -21,13 +21,13 @@ TIMES = 21
 
 
 def people() -> dict[str, int]:
-    """Return contacts, and how many of them ever agreed and opted out."""
-    acts = {act: Consent.objects.filter(act=act) for act in ("granted", "withdrawn")}
-    counts = {act: rows.values("contact").distinct().count() for act, rows in acts.items()}
+    """Return contacts, and how many of them ever agreed and then opted out."""
+    granted = Consent.objects.filter(act=Consent.Act.GRANTED).values("contact").distinct()
+    ended = Consent.objects.filter(act=Consent.Act.WITHDRAWN, contact__in=granted)
     return {
         "contacts": Contact.objects.count(),
-        "consented": counts["granted"],
-        "withdrew": counts["withdrawn"],
+        "consented": granted.count(),
+        "withdrew": ended.values("contact").distinct().count(),
     }
 
 

@@ -67,6 +67,16 @@ class Program:
             await asyncio.wait_for(child.wait(), STOP_SECONDS)
             log.close()
 
+    async def page(self, path: str) -> str:
+        """Return a public page as anybody gets it."""
+        async with (
+            aiohttp.ClientSession() as browser,
+            browser.get(self.url + path) as answer,
+        ):
+            if answer.status != 200:
+                raise StepFailedError(f"{path} answered {answer.status}")
+            return await answer.text()
+
     async def open_house(self, link: str, *, legal_name: str, contact: str) -> None:
         """Go through the first link in a browser's way: sign in and say who speaks."""
         async with aiohttp.ClientSession() as browser:

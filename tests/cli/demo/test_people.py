@@ -4,7 +4,7 @@ import ast
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +73,9 @@ class Script:
 class Shop:
     """A shop that answers everything and remembers who said what."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, changed: asyncio.Condition) -> None:
         self._session = session
+        self.changed = changed
         self.said: dict[str, list[str]] = {}
         self.rooms: dict[str, Any] = {}
 
@@ -85,6 +86,8 @@ class Shop:
                 self.said.setdefault(event.sender.id, []).append(event.text)
                 self.rooms[event.sender.id] = event.peer
                 await self._session.send(event.peer, Outgoing(event.id, "May we write?"))
+        async with self.changed:
+            self.changed.notify_all()
 
     async def send(self, person: str, key: str) -> None:
         """Send that person the campaign's message."""
@@ -96,18 +99,24 @@ async def shops(homeserver: Homeserver) -> AsyncIterator[list[Shop]]:
     """Give two shops that are live."""
     names = ["peopleshop1", "peopleshop2"]
     await homeserver.register(dict.fromkeys(names, "Shop"))
-    channel, live, tasks = Matrix(), [], []
+    channel, live, tasks, changed = Matrix(), [], [], asyncio.Condition()
     for number, name in enumerate(names):
         secret = {"homeserver": homeserver.url, "password": homeserver.password(name)}
         account = Account(number, homeserver.handle(name), name, secret)
         session = await channel.open(account, Vault().keep)
-        live.append(Shop(session))
+        live.append(Shop(session, changed))
         tasks.append(asyncio.create_task(session.listen(live[-1].hear, b"")))
     yield live
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await channel.aclose()
+
+
+def _who_said(shops: list[Shop], words: Sequence[str]) -> set[str]:
+    """Return who said one of the words after the shop asked."""
+    said = {person: texts[1:] for shop in shops for person, texts in shop.said.items()}
+    return {person for person, texts in said.items() if set(texts) & set(words)}
 
 
 @pytest.mark.homeserver
@@ -136,16 +145,19 @@ async def test_the_people_tell_once_from_twice_and_unasked(
     wrote = await script.order(do="write")
     assert (wrote["wrote"], wrote["agreed"], wrote["withdrew"]) == (16, 10, 1)
     assert (await script.order(do="withdraw_late"))["withdrew"] == 1
-    said = {person: texts for shop in shops for person, texts in shop.said.items()}
-    assert len(said) == 16
-    agreed = [p for p, texts in said.items() if set(texts[1:]) & set(people.AGREEMENTS)]
-    kept = [p for p in agreed if not set(said[p]) & set(people.WITHDRAWALS)]
+    async with asyncio.timeout(10), shops[0].changed:
+        await shops[0].changed.wait_for(
+            lambda: len(_who_said(shops, people.WITHDRAWALS)) == 2
+        )
+    agreed = _who_said(shops, people.AGREEMENTS)
+    kept = sorted(agreed - _who_said(shops, people.WITHDRAWALS))
     assert (len(agreed), len(kept)) == (10, 8)
     for number, shop in enumerate(shops):
         for person in set(shop.said) & set(kept):
             await shop.send(person, f"campaign{number}")
-    twice, unasked = kept[0], next(person for person in said if person not in agreed)
-    for person in (twice, unasked):
+    everybody = {person for shop in shops for person in shop.said}
+    assert len(everybody) == 16
+    for person in (kept[0], min(everybody - agreed)):
         shop = next(shop for shop in shops if person in shop.said)
         await shop.send(person, "again")
     told = await script.order(do="report", expected=10)
