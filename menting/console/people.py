@@ -18,7 +18,7 @@ from menting.console.page import OperatorRequest, after, done, refused, show, sh
 from menting.console.templatetags.look import MARKS, channel
 from menting.people import erase as erasing
 from menting.people import export as exporting
-from menting.people.models import ANY_PURPOSE, Consent, Contact, Message, SendState
+from menting.people.models import ANY_PURPOSE, Consent, Contact, Erasure, Message, SendState
 from menting.spaces.models import GuestbookEntry
 from menting.users import guard
 
@@ -67,8 +67,9 @@ def people(request: OperatorRequest) -> HttpResponse:
 @shown("people.read")
 def person(request: OperatorRequest, pk: int) -> HttpResponse:
     """Show one person: the time line, the consents in force, the ledger and each fact."""
-    here = Contact.objects.filter(erased_at=None).prefetch_related("identities")
-    one = get_object_or_404(here, pk=pk)
+    one = get_object_or_404(Contact.objects.prefetch_related("identities"), pk=pk)
+    if one.erased_at:
+        return _erased(request, one)
     ledger = list(
         Consent.objects.filter(contact=one).select_related("account", "wording", "message")
     )
@@ -145,6 +146,14 @@ def standings(ledger: Iterable[Consent]) -> list[Standing]:
         )
         for (purpose, account), entry in sorted(latest.items())
     ]
+
+
+def _erased(request: OperatorRequest, one: Contact) -> HttpResponse:
+    """Say that a person was erased, and whether the bytes are gone from the files."""
+    erasure = Erasure.objects.filter(contact=one).order_by("-pk").first()
+    return show(
+        request, "person_erased.html", {"person": one, "erasure": erasure}, status=410
+    )
 
 
 def _asked(asked: filters.Filters) -> "QuerySet[Contact, Contact]":
