@@ -65,6 +65,8 @@ class Homeserver:
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603  # a fork, not a wait
                 [self._python, "-m", "synapse.app.homeserver", "-c", "homeserver.yaml"],
                 cwd=self._folder,
+                # There Python finds `sitecustomize`, and runs it before Synapse.
+                env=os.environ | {"PYTHONPATH": str(self._folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
