@@ -88,6 +88,7 @@ async def _serve(folder: Folder, listener: socket.socket, stop: asyncio.Event) -
         door=open_door(folder, spool, spaces),
         health=Health({"visits": spool.trouble, "accounts": sessions.trouble}),
         django=get_asgi_application(),
+        trusted_proxies=config.current().trusted_proxies,
     )
     web = _Web(_web_settings(front))
     try:

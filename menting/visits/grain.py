@@ -1,9 +1,10 @@
 """How finely visits are counted: hours from rows, days and months kept, years added."""
 
 import enum
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from menting.visits import daily, visit
 from menting.visits.store.base import Count, Reader
@@ -27,8 +28,7 @@ class TooFineError(Exception):
     """The grain is too fine for the time asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(msgspec.Struct, frozen=True, gc=False):
     """One unit of a series, by its start in the zone in which days are counted."""
 
     start: datetime

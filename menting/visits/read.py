@@ -8,6 +8,8 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from menting.base import clock
 from menting.visits import daily, spool, visit
 from menting.visits import grain as grains
@@ -25,8 +27,7 @@ class BadCursorError(Exception):
     """The cursor was not made by this list: ask again without it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """One visit as it is shown."""
 
     #: Unique within all visits: space, millisecond and number.

@@ -1,6 +1,7 @@
 """Who gets a campaign, who does not and why, and what a plan keeps."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -247,7 +248,7 @@ def test_walls_and_guestbooks_are_posted_to_once_where_invited() -> None:
 
 
 def test_each_hot_statement_seeks_by_its_index() -> None:
-    def _way(sql: str, given: tuple[object, ...]) -> str:
+    def _way(sql: str, given: tuple[Any, ...]) -> str:
         with connection.cursor() as cursor:
             cursor.execute(f"explain query plan {sql}", given)
             return " | ".join(row[3] for row in cursor.fetchall())

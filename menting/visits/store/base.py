@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from menting.visits.visit import Visit
 
 #: All spaces together.
@@ -48,8 +50,7 @@ class Mark:
     upto: int
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One visit as it is kept."""
 
     space: int
@@ -68,8 +69,7 @@ class Row:
     origin: int
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(msgspec.Struct, frozen=True, gc=False):
     """Visits of one day, month or hour; `visitors` is the sum of daily visitors."""
 
     unit: int
@@ -78,16 +78,14 @@ class Count:
     visitors: int
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True, gc=False):
     """One value of a dimension and its visits."""
 
     value: str
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class Face:
+class Face(msgspec.Struct, frozen=True, gc=False):
     """A named visitor of a space: visits, first and last (milliseconds)."""
 
     who: int
