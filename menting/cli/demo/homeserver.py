@@ -181,13 +181,16 @@ def find_synapse() -> Path:
 
     Raises HomeserverError when there is none.
     """
-    root = Path(__file__).resolve().parents[3]
     named = os.environ.get("MENTING_SYNAPSE")
-    places = [Path(named)] if named else []
-    for place in [*places, *(at / ".synapse/bin/python" for at in (Path.cwd(), root))]:
+    above = (Path.cwd(), Path(__file__).resolve().parents[3])
+    places = [Path(named)] if named else [at / ".synapse/bin/python" for at in above]
+    for place in places:
         if place.is_file():
             return place
-    raise HomeserverError("no Synapse here: run `make demo`, or set MENTING_SYNAPSE")
+    raise HomeserverError(
+        f"no Synapse at {' or '.join(map(str, places))}: run `make demo`, which makes one, "
+        "or set MENTING_SYNAPSE to the Python that has it"
+    )
 
 
 def free_port() -> int:
