@@ -59,7 +59,10 @@ class Homeserver:
             await self.stop()
 
     async def start(self) -> None:
-        """Start it, and return when it serves; a second start goes on where it stopped."""
+        """Start it, and return when it serves; a second start goes on where it stopped.
+
+        From a thread that stays: the server ends with the one that started it.
+        """
         self._write_settings()
         with (self._folder / "synapse.out").open("ab") as out:
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603  # a fork, not a wait

@@ -1,5 +1,7 @@
 """The demo's homeserver starts, stops, goes on, and says what it lacks."""
 
+import asyncio
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -29,6 +31,36 @@ async def test_accounts_outlive_a_restart(homeserver: Homeserver, tmp_path: Path
         address = f"{server.url}/_matrix/client/v3/account/whoami"
         async with http.get(address, headers=headers) as answer:
             assert (await answer.json())["user_id"] == server.handle("lin")
+
+
+@pytest.mark.homeserver
+@pytest.mark.usefixtures("homeserver")
+async def test_it_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, pathlib, sys\n"
+        "from menting.cli.demo.homeserver import Homeserver\n"
+        "server = Homeserver(pathlib.Path(sys.argv[1]))\n"
+        "asyncio.run(server.start())\n"
+        "print(server.url, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    pipe = asyncio.subprocess.PIPE
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script, str(tmp_path)), stdin=pipe, stdout=pipe
+    )
+    assert parent.stdout
+    address = (await parent.stdout.readline()).decode().strip()
+    parent.kill()
+    await parent.wait()
+    async with asyncio.timeout(10), aiohttp.ClientSession() as http:
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await _ask_for_ever(http, f"{address}/health")
+
+
+async def _ask_for_ever(http: aiohttp.ClientSession, address: str) -> None:
+    while True:
+        async with http.get(address):
+            await asyncio.sleep(0.1)
 
 
 @pytest.mark.homeserver
