@@ -186,8 +186,8 @@ class Reader(Protocol):
     def quarters(self, space: int, *, since: int, until: int) -> list[Count]:
         """Return counts by quarter of an hour since 1970, from the rows themselves."""
 
-    def top(self, space: int, *, dim: Dim, period: int, limit: int) -> list[Value]:
-        """Return the most frequent values, ever (period 0) or in a year."""
+    def top(self, space: int, *, dim: Dim, year: int, limit: int) -> list[Value]:
+        """Return the most frequent values, ever (year 0) or in a year."""
 
     def top_between(
         self, space: int, *, dim: Dim, since: int, until: int, limit: int

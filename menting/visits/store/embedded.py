@@ -36,7 +36,7 @@ insert into face (space, who, n, first, last) values (?, ?, ?, ?, ?)
 on conflict do update set n = n + excluded.n,
     first = min(first, excluded.first), last = max(last, excluded.last)"""
 _COUNT_TOP = """
-insert into top (space, dim, period, value, n) values (?, ?, ?, ?, ?)
+insert into top (bucket, value, n) values (?, ?, ?)
 on conflict do update set n = n + excluded.n"""
 _ADVANCE = f"""
 update import set line = :line, rows = rows + :rows, rejected = rejected + :rejected,

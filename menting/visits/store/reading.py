@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from menting.visits.store import tally
 from menting.visits.store.base import (
     ALL_SPACES,
     IMPORT_COLUMNS,
@@ -18,7 +19,6 @@ from menting.visits.store.base import (
     Value,
 )
 from menting.visits.store.connection import open_reader, open_writer
-from menting.visits.store.tally import PERIOD_BASE
 
 #: Texts kept in memory a process; then they are looked up again.
 _MEMORY = 200_000
@@ -35,7 +35,7 @@ select {_COLUMNS} from named m cross join visit v
 where m.space = ? and m.who = ? and m.at >= ? and (m.at, m.n) < (?, ?)
 order by m.at desc, m.n desc limit ?"""  # noqa: S608  # a constant of this module
 _TOP = """
-select value, n from top where space = ? and dim = ? and period = ?
+select value, n from top where bucket = ?
 order by n desc, value limit ?"""
 #: A step from each space to the next, where "distinct" would read every row.
 _SPACES = """
@@ -126,11 +126,11 @@ class EmbeddedReader:
             (space, since, until),
         )
 
-    def top(self, space: int, *, dim: Dim, period: int, limit: int) -> list[Value]:
-        """Return the most frequent values, ever (period 0) or in a year."""
-        stored = period - PERIOD_BASE if period else 0
+    def top(self, space: int, *, dim: Dim, year: int, limit: int) -> list[Value]:
+        """Return the most frequent values, ever (year 0) or in a year."""
+        bucket = tally.bucket(space, dim, year)
         with self._connection() as db:
-            found = db.execute(_TOP, (space, dim, stored, limit)).fetchall()
+            found = db.execute(_TOP, (bucket, limit)).fetchall()
             return [Value(self._text(db, dim, value), n) for value, n in found]
 
     def top_between(
