@@ -65,7 +65,7 @@ class _Question:
     goal: str
 
 
-_ROW = "select at, n, who, anon, path, referrer, country, agent, origin from visit"
+_ROW = "select at, n, visitor, path, referrer, country, agent, origin from visit"
 _TOP = "select value, n from top where bucket = ? order by n desc limit 20"
 _MS = "≤ 1 ms"
 _MONTH_MS = tuple(millis(bound) for bound in MONTH)
@@ -181,12 +181,12 @@ def _bare_insert(store: Path, bare: Path, fresh: Sequence[Visit]) -> float:
         db.execute("attach ? as full", (str(store),))
         db.execute("insert into visit select * from full.visit")
         db.execute("detach full")
-        rows = [(v.space, v.at, 0, v.who, v.anon, 1, 1, 1, 1, 0) for v in fresh]
+        rows = [(v.space, v.at, 0, v.who or -v.anon, 1, 1, 1, 1, 0) for v in fresh]
         return timed(lambda: _insert_by_share(db, rows))
 
 
 def _insert_by_share(db: sqlite3.Connection, rows: Sequence[tuple[int, ...]]) -> None:
-    places = ", ".join("?" * 10)
+    places = ", ".join("?" * 9)
     for start in range(0, len(rows), SHARE):
         db.execute("begin immediate")
         db.executemany(

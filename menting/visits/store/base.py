@@ -19,6 +19,7 @@ class StoreError(Exception):
     """The visit store cannot do this; the message says why.
 
     NewerStoreError: it was written by a newer program. UnknownImportError: no such import.
+    ImportMovedError: another process went on with the import, or takes it back.
     """
 
 
@@ -28,6 +29,10 @@ class NewerStoreError(StoreError):
 
 class UnknownImportError(StoreError):
     """There is no such import."""
+
+
+class ImportMovedError(StoreError):
+    """Another process goes on with this import, or takes it back."""
 
 
 class Dim(enum.IntEnum):
@@ -123,7 +128,8 @@ class ImportBatch:
     """A part of a file, with how far it reaches."""
 
     import_id: int
-    #: The last line of the file that this part covers.
+    #: The last line before this part, and the last that it covers.
+    after: int
     line: int
     visits: Sequence[Visit]
     #: Daily visitors seen for the first time, by (space or 0, day).

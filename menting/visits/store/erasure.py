@@ -80,7 +80,7 @@ def _erase_in(db: sqlite3.Connection, who: int, space: int) -> int:
                 db.execute("delete from face where space = ? and who = ?", (space, who))
                 return done
             db.executemany(
-                "update visit set who = 0 where space = ? and at = ? and n = ?", rows
+                "update visit set visitor = 0 where space = ? and at = ? and n = ?", rows
             )
             db.executemany(
                 "delete from named where space = ? and who = ? and at = ? and n = ?",
@@ -104,7 +104,7 @@ def _undo(db: sqlite3.Connection, import_id: int) -> int:
     while at is not None:
         with transaction(db):
             rows = db.execute(
-                "select at, n, anon, path, referrer, country, agent from visit "
+                "select at, n, visitor, path, referrer, country, agent from visit "
                 "where space = ? and at >= ? and at <= ? and origin = ? "
                 "order by at, n limit ?",
                 (space, at, last, import_id, SLICE_ROWS),
@@ -129,7 +129,6 @@ def _take_back(
             at,
             days.day(at, zone=zones[0]),
             days.day(at, zone=zones[1]),
-            0,
             *rest,
         )
         for at, _, *rest in rows

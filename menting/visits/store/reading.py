@@ -23,7 +23,7 @@ from menting.visits.store.connection import open_reader, open_writer
 #: Texts kept in memory a process; then they are looked up again.
 _MEMORY = 200_000
 
-_COLUMNS = "v.at, v.n, v.who, v.anon, v.path, v.referrer, v.country, v.agent, v.origin"
+_COLUMNS = "v.at, v.n, v.visitor, v.path, v.referrer, v.country, v.agent, v.origin"
 _ROWS = f"""
 select {_COLUMNS} from visit v
 where v.space = ? and v.at >= ? and (v.at, v.n) < (?, ?)
@@ -120,8 +120,8 @@ class EmbeddedReader:
         quarter.
         """
         return self._counts(
-            f"select at / {_QUARTER_MS}, count(*), sum(who > 0), "  # noqa: S608  # a constant
-            "count(distinct nullif(who + anon, 0)) from visit "
+            f"select at / {_QUARTER_MS}, count(*), sum(visitor > 0), "  # noqa: S608  # a constant
+            "count(distinct nullif(visitor, 0)) from visit "
             "where space = ? and at >= ? and at < ? group by 1 order by 1",
             (space, since, until),
         )
@@ -237,14 +237,14 @@ class EmbeddedReader:
             return [Count(*columns) for columns in db.execute(sql, args)]
 
     def _row(self, db: sqlite3.Connection, space: int, *columns: Any) -> Row:
-        at, n, who, anon, path, referrer, country, agent, origin = columns
+        at, n, visitor, path, referrer, country, agent, origin = columns
         device, browser, system = self._families(db, agent)
         return Row(
             space,
             at,
             n,
-            who,
-            anon,
+            max(visitor, 0),
+            max(-visitor, 0),
             self._text(db, Dim.PATH, path),
             self._text(db, Dim.REFERRER, referrer),
             self._text(db, Dim.COUNTRY, country),

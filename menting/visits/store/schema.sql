@@ -32,8 +32,8 @@ create table visit (
     space integer not null,
     at integer not null,      -- milliseconds since 1970
     n integer not null,       -- breaks ties of (space, at); 0 costs no byte
-    who integer not null,     -- the visitor's number, 0 for none
-    anon integer not null,    -- the nameless id of one space and day, 0 for none
+    visitor integer not null, -- a number if named, less than 0 for the nameless id of one
+                              -- space and day, 0 for neither
     path integer not null,
     referrer integer not null,
     country integer not null,

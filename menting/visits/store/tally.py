@@ -20,8 +20,8 @@ class Numbered(NamedTuple):
     at: int
     day: int
     house_day: int
-    who: int
-    anon: int
+    #: The visitor's number if named, less than 0 for a nameless id, 0 for neither.
+    visitor: int
     path: int
     referrer: int
     country: int
@@ -39,8 +39,8 @@ def days(rows: Sequence[Numbered], visitors: Days) -> list[tuple[int, ...]]:
     """Return (space, day, n, named, visitors), in order, with those of all spaces."""
     n = Counter([(row.space, row.day) for row in rows])
     n.update([(ALL_SPACES, row.house_day) for row in rows])
-    named = Counter([(row.space, row.day) for row in rows if row.who])
-    named.update([(ALL_SPACES, row.house_day) for row in rows if row.who])
+    named = Counter([(row.space, row.day) for row in rows if row.visitor > 0])
+    named.update([(ALL_SPACES, row.house_day) for row in rows if row.visitor > 0])
     return [(*key, n[key], named[key], visitors.get(key, 0)) for key in sorted(n)]
 
 
@@ -64,8 +64,8 @@ def faces(rows: Iterable[Numbered]) -> list[tuple[int, ...]]:
     """Return (space, who, n, first, last) of the named visitors."""
     found: dict[tuple[int, int], tuple[int, int, int]] = {}
     for row in rows:
-        if row.who:
-            key = (row.space, row.who)
+        if row.visitor > 0:
+            key = (row.space, row.visitor)
             n, first, last = found.get(key, (0, row.at, row.at))
             found[key] = (n + 1, min(first, row.at), max(last, row.at))
     return [(*key, *found[key]) for key in sorted(found)]
