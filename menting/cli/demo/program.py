@@ -27,6 +27,7 @@ class Program:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._log = folder.parent / "menting.log"
         self.port = _free_port()
         self.url = f"http://localhost:{self.port}"
         self.environment = {
@@ -52,7 +53,7 @@ class Program:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep the program running within the block, and stop it as systemd would."""
-        log = (self.folder.parent / "menting.log").open("wb")
+        log = self._log.open("wb")
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "menting", "run"),
             env=os.environ | self.environment,
@@ -66,6 +67,11 @@ class Program:
                 child.send_signal(signal.SIGTERM)
             await asyncio.wait_for(child.wait(), STOP_SECONDS)
             log.close()
+
+    def last_words(self) -> str:
+        """Return the end of the program's own log, for a demo that failed."""
+        log = self._log
+        return "\n".join(log.read_text().splitlines()[-8:]) if log.exists() else ""
 
     async def page(self, path: str) -> str:
         """Return a public page as anybody gets it."""
