@@ -44,7 +44,12 @@ class Program:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        told, said = await child.communicate()
+        try:
+            told, said = await child.communicate()
+        finally:
+            if child.returncode is None:  # the demo is being stopped
+                child.kill()
+                await child.wait()
         if child.returncode and not may_fail:
             raise StepFailedError(f"menting {' '.join(args)}: {said.decode().strip()}")
         document: dict[str, Any] = json.loads(told)
