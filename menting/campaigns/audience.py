@@ -55,6 +55,9 @@ def stage(campaign: Campaign) -> int:
         unstage()
         _list_tongues(cursor, campaign)
         cursor.execute(_MAKE_STAGED)
+        if connection.vendor == "sqlite":
+            # Overwriting ids that never left the memory costs 39 MB of it at a million.
+            cursor.execute("pragma temp.secure_delete = off")
         # Before the rows: one made after them sorts in memory, 40 MB more at a million.
         cursor.execute("create index staged_contact on staged (contact_id)")
         cursor.execute(_STAGE + _segment(campaign, given), given)
