@@ -64,9 +64,7 @@ def visits(count: int, *, first: int = FIRST, last: int = LAST) -> Iterator[Visi
             day=days.day(at, zone=zone),
             house_day=days.day(at, zone=house),
             path=f"/posts/{_zipf(rng, PATHS)}",
-            referrer=f"site{_zipf(rng, REFERRERS)}.example"
-            if rng.random() < 0.6
-            else "",
+            referrer=f"site{_zipf(rng, REFERRERS)}.example" if rng.random() < 0.6 else "",
             country=_COUNTRIES[int(len(_COUNTRIES) * rng.random())],
             device=device,
             browser=_BROWSERS[int(len(_BROWSERS) * rng.random() ** 2)],

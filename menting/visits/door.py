@@ -1,6 +1,7 @@
 """The visits' way in: raw ASGI in front of everything, 204 only when a visit is on disk."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -36,6 +37,8 @@ class Door:
         self._spool, self._spaces, self._key = spool, spaces, key
         self._observer = Observer(trusted_proxies)
         self._repeats = Repeats()
+        # Unlike those of stamps nobody sees them: counting costs no call of the system's.
+        self._numbers = itertools.count(ids.random63() >> 1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever comes, never with a 500 for a malformed one."""
@@ -79,7 +82,7 @@ class Door:
             opening=Opening(path=path, referrer=request.referrer(), who=who, vid=vid),
         )
         if kept is not None:
-            await asyncio.shield(self._spool.put(visit.encode(kept)))
+            await self._spool.put(visit.encode(kept))
 
     async def _answer(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send
@@ -118,7 +121,7 @@ class Door:
             path=beacon.path,
             referrer=beacon.referrer or "",
             who=self._who(beacon, space),
-            vid=ids.random63(),
+            vid=next(self._numbers),
         )
         kept = self._observer.visit(
             Request(headers=headers, client=scope.get("client")),
@@ -131,11 +134,13 @@ class Door:
 
     async def _keep(self, kept: Visit, beacon_id: str) -> None:
         try:
-            future = self._repeats.get(kept.space, kept.day, beacon_id)
-            if future is None:
-                future = self._spool.put(visit.encode(kept))
-                self._repeats.add(kept.space, kept.day, beacon_id, future)
-            await asyncio.shield(future)
+            first = self._repeats.get(kept.space, kept.day, beacon_id)
+            if first is not None:
+                await asyncio.shield(first)
+                return
+            future = self._spool.put(visit.encode(kept))
+            self._repeats.add(kept.space, kept.day, beacon_id, future)
+            await future
         except SpoolError as error:
             self._repeats.remove(kept.space, kept.day, beacon_id)
             raise RefusedError(

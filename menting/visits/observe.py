@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from menting.base import clock
 from menting.visits import caller, visit
@@ -14,8 +15,7 @@ from menting.visits.visit import SpaceSeen, Visit
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """The parts of a request that say who calls; never kept."""
 
     headers: dict[bytes, bytes]
@@ -34,8 +34,7 @@ class Request:
         return self.headers.get(b"sec-gpc") == b"1" or self.headers.get(b"dnt") == b"1"
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(msgspec.Struct, frozen=True):
     """The parts of a visit that its page says."""
 
     path: str

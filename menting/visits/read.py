@@ -174,7 +174,7 @@ def top(
 
     These are counted in batches: `as_of` says how fresh they are.
     """
-    return reader.top(space, dim=dim, period=year or 0, limit=limit)
+    return reader.top(space, dim=dim, year=year or 0, limit=limit)
 
 
 def top_of_days(  # noqa: PLR0913  # filters of one list, all by name

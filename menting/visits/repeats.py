@@ -18,7 +18,8 @@ class Repeats:
 
     def get(self, space: int, day: int, opening: str) -> asyncio.Future[None] | None:
         """Return the first beacon's future, so that a repeat waits for the same disk."""
-        return self._known.get((space, day, opening)) if opening else None
+        found = self._known.get((space, day, opening)) if opening else None
+        return None if found is None or found.cancelled() else found
 
     def add(self, space: int, day: int, opening: str, future: asyncio.Future[None]) -> None:
         """Remember an opening."""

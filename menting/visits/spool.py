@@ -56,7 +56,7 @@ class Segment:
 @dataclass(frozen=True, slots=True)
 class _Batch:
     records: list[bytes]
-    future: asyncio.Future[None]
+    futures: list[asyncio.Future[None]]
     loop: asyncio.AbstractEventLoop
 
 
@@ -87,7 +87,7 @@ class Spool:
         self._waiting_max = waiting_max
         self._writer = _Writer(folder, segment_bytes)
         self._now: list[bytes] = []
-        self._future: asyncio.Future[None] | None = None
+        self._futures: list[asyncio.Future[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_busy = self._is_closed = False
         self._jobs: queue.SimpleQueue[_Batch | _Order] = queue.SimpleQueue()
@@ -97,25 +97,23 @@ class Spool:
     def put(self, record: bytes) -> asyncio.Future[None]:
         """Hand a record over; the future is done when it is on disk.
 
-        The future is shared by the batch: await it as `await asyncio.shield(future)`, for
-        a waiting task that is cancelled would otherwise cancel it for all. It raises
-        SpoolFailedError. This call raises SpoolFullError, and SpoolError after `close`.
+        It is this record's own (one shared by the batch would be cancelled for all with one
+        waiting task, and shielding each costs more). It raises SpoolFailedError; this call
+        raises SpoolFullError, and SpoolError after `close`.
         """
         if self._is_closed:
             raise SpoolError("the spool is closed")
         if len(self._now) >= self._waiting_max:
             raise SpoolFullError("too many visits wait for the disk")
-        if self._future is None:
+        if not self._is_busy:
+            self._is_busy = True
             self._loop = asyncio.get_running_loop()
-            self._future = self._loop.create_future()
-            # Nobody may be left to look at a failure; that is no bug of the loop's.
-            self._future.add_done_callback(_look_at)
-            if not self._is_busy:
-                self._is_busy = True
-                # What else is ready in this turn of the loop joins the batch.
-                self._loop.call_soon(self._start)
+            # What else is ready in this turn of the loop joins the batch.
+            self._loop.call_soon(self._start)
+        future = asyncio.get_running_loop().create_future()
         self._now.append(record)
-        return self._future
+        self._futures.append(future)
+        return future
 
     def segments(self) -> list[Segment]:
         """Return all segments, oldest first, with how far each may be read."""
@@ -136,18 +134,18 @@ class Spool:
         self._is_closed = True
         self._jobs.put(_Order.STOP)
         self._thread.join()
-        if self._now and self._future is not None:
+        if self._now:
             error = self._commit(self._now)
-            _settle(self._future, error)
-            self._now = []
+            _settle(self._futures, error)
+            self._now, self._futures = [], []
         self._writer.close()
 
     def _start(self) -> None:
-        if not self._now or self._future is None or self._loop is None or self._is_closed:
+        if not self._now or self._loop is None or self._is_closed:
             self._is_busy = False
             return
-        batch = _Batch(self._now, self._future, self._loop)
-        self._now, self._future = [], None
+        batch = _Batch(self._now, self._futures, self._loop)
+        self._now, self._futures = [], []
         self._jobs.put(batch)
 
     def _run(self) -> None:
@@ -158,19 +156,21 @@ class Spool:
             error = self._commit(batch.records)
             # The loop may have ended before its spool; then nobody waits any more.
             with contextlib.suppress(RuntimeError):
-                batch.loop.call_soon_threadsafe(self._done, batch.future, error)
+                batch.loop.call_soon_threadsafe(self._done, batch.futures, error)
 
-    def _commit(self, records: Sequence[bytes]) -> OSError | None:
+    def _commit(self, records: Sequence[bytes]) -> Exception | None:
         try:
             self._writer.commit(records)
-        except OSError as error:
-            log.exception("visits were refused by the disk", visits=len(records))
+        except Exception as error:
+            # Whatever it is, those who wait must hear of it and the thread must go on.
+            self._writer.trouble = f"visits are refused: {error}"
+            log.exception("visits were not kept", visits=len(records))
             return error
         return None
 
-    def _done(self, future: asyncio.Future[None], error: OSError | None) -> None:
+    def _done(self, futures: list[asyncio.Future[None]], error: Exception | None) -> None:
         self._start()
-        _settle(future, error)
+        _settle(futures, error)
 
 
 class _Writer:
@@ -191,8 +191,7 @@ class _Writer:
             path = self._segment()
             written = _write(self._handle, records)
             os.fdatasync(self._handle)
-        except OSError as error:
-            self.trouble = f"the disk refused visits: {error.strerror or error}"
+        except OSError:
             self._give_up()
             raise
         self.trouble = ""
@@ -277,15 +276,11 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _settle(future: asyncio.Future[None], error: OSError | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(SpoolFailedError("the visit was not kept"))
-
-
-def _look_at(future: asyncio.Future[None]) -> None:
-    if not future.cancelled():
-        future.exception()
+def _settle(futures: Sequence[asyncio.Future[None]], error: Exception | None) -> None:
+    for future in futures:
+        if future.done():
+            continue  # its task was cancelled
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(SpoolFailedError("the visit was not kept"))

@@ -16,7 +16,7 @@ from menting.visits import read
 from menting.visits.grain import Grain
 from menting.visits.imports import accesslog, load
 from menting.visits.imports.record import PageView, Passed, Rejected
-from menting.visits.store.base import Dim, Mark, UnknownImportError
+from menting.visits.store.base import Dim, ImportMovedError, Mark, UnknownImportError
 from menting.visits.store.embedded import Embedded
 from menting.visits.store.erasure import undo
 from menting.visits.store.reading import EmbeddedReader
@@ -245,6 +245,29 @@ def test_one_that_was_stopped_goes_on_where_it_stood(
         whole.passed,
     )
     assert read.totals(EmbeddedReader(store), space=1).n == whole.rows
+
+
+def test_two_that_read_one_file_at_once_keep_it_once(
+    written: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "BATCH_LINES", 100)
+    path, store = written(*history(300)), tmp_path / "visits.db"
+    others: list[load.Loaded] = []
+
+    def meanwhile(_: int) -> None:
+        if not others:
+            others.append(bring(path, store))
+
+    with pytest.raises(ImportMovedError):
+        load.load(
+            path,
+            store=store,
+            space=GARDEN,
+            house_zone=HOUSE,
+            form="combined",
+            on_progress=meanwhile,
+        )
+    assert read.totals(EmbeddedReader(store), space=1).n == others[0].rows
 
 
 def test_an_undo_takes_back_all_and_nothing_else(

@@ -24,7 +24,7 @@ from tests.visits import spooled
 
 
 async def test_what_was_awaited_can_be_read_while_the_writer_lives(spool: Spool) -> None:
-    await asyncio.gather(*(asyncio.shield(spool.put(b"r%d" % n)) for n in range(500)))
+    await asyncio.gather(*(spool.put(b"r%d" % n) for n in range(500)))
     (only,) = spool.segments()
     assert only.is_open
     chunk = segment.read(only, start=0, limit=1000)
@@ -34,7 +34,7 @@ async def test_what_was_awaited_can_be_read_while_the_writer_lives(spool: Spool)
 
 
 async def test_a_reader_goes_on_from_where_it_stopped(spool: Spool) -> None:
-    await asyncio.gather(*(asyncio.shield(spool.put(b"r%d" % n)) for n in range(50)))
+    await asyncio.gather(*(spool.put(b"r%d" % n) for n in range(50)))
     (only,) = spool.segments()
     seen: list[bytes] = []
     upto = 0
@@ -55,15 +55,9 @@ async def test_a_reader_stops_at_the_synced_end_and_not_at_the_end_of_the_file(
     assert segment.read(only, start=0, limit=9).torn == 0
 
 
-async def test_many_that_wait_share_one_future(spool: Spool) -> None:
-    futures = {spool.put(b"x") for _ in range(20)}
-    assert len(futures) == 1
-    await futures.pop()
-
-
 async def test_one_that_is_cancelled_takes_nobody_with_it(spool: Spool) -> None:
     async def send() -> None:
-        await asyncio.shield(spool.put(b"x"))
+        await spool.put(b"x")
 
     gone, stays = asyncio.create_task(send()), asyncio.create_task(send())
     await asyncio.sleep(0)
@@ -140,7 +134,7 @@ async def test_a_torn_tail_leaves_a_clean_prefix(tmp_path: Path, seed: int) -> N
     rng = random.Random(seed)
     spool = Spool(tmp_path / "spool")
     written = [rng.randbytes(rng.randint(1, 200)) for _ in range(60)]
-    await asyncio.gather(*(asyncio.shield(spool.put(each)) for each in written))
+    await asyncio.gather(*(spool.put(each) for each in written))
     spool.close()
     path = left_behind(tmp_path / "spool")[0].path
     whole = path.read_bytes()
@@ -162,7 +156,7 @@ from menting.visits.spool import Spool
 
 async def client(spool, me):
     for n in range(1_000_000):
-        await asyncio.shield(spool.put(b"%d.%d" % (me, n)))
+        await spool.put(b"%d.%d" % (me, n))
         sys.stdout.write(f"{me}.{n}\\n")
         sys.stdout.flush()
 

@@ -41,7 +41,7 @@ def numbered(count: int, first: int = 0) -> list[bytes]:
 
 async def fill(spool: Spool, records: list[bytes]) -> None:
     """Put records and wait for the disk."""
-    await asyncio.gather(*(asyncio.shield(spool.put(each)) for each in records))
+    await asyncio.gather(*(spool.put(each) for each in records))
 
 
 def counted(folder: Path) -> tuple[int, int, int]:

@@ -55,7 +55,7 @@ def load(  # noqa: PLR0913  # all by name
     """Import a file into a space's history; the same file twice changes nothing.
 
     One that was stopped goes on behind its last whole batch. `on_progress` gets the number
-    of the last line kept. Raises NotLoadableError, OSError and NewerStoreError.
+    of the last line kept. Raises NotLoadableError, OSError and StoreError.
     """
     if form not in FORMATS:
         raise NotLoadableError(
@@ -75,12 +75,12 @@ def load(  # noqa: PLR0913  # all by name
         if found.state == "done":
             return _loaded(found, is_repeated=True)
         records = accesslog.read(path, form=form, host=host, after=found.line)
-        gather = _Gatherer(found.id, space, house_zone)
+        gather = _Gatherer(space, house_zone)
         while batch := list(islice(records, BATCH_LINES)):
             for record in batch:
                 if isinstance(record, Rejected):
                     on_rejected(record)
-            found = writer.add_import(gather.batch(batch))
+            found = writer.add_import(gather.batch(batch, of=found))
             on_progress(found.line)
         writer.finish_import(found.id)
     except (EOFError, zlib.error) as error:
@@ -93,16 +93,17 @@ def load(  # noqa: PLR0913  # all by name
 class _Gatherer:
     """Makes visits of page views, with ids whose salts are gone with this object."""
 
-    def __init__(self, import_id: int, space: SpaceSeen, house_zone: ZoneInfo) -> None:
-        self._import_id, self._space, self._house_zone = import_id, space, house_zone
+    def __init__(self, space: SpaceSeen, house_zone: ZoneInfo) -> None:
+        self._space, self._house_zone = space, house_zone
         self._days, self._salts = Days(), Salts()
         self._seen: dict[int, set[int]] = {}
 
-    def batch(self, records: Sequence[Record]) -> ImportBatch:
+    def batch(self, records: Sequence[Record], *, of: Import) -> ImportBatch:
         views = [record for record in records if isinstance(record, PageView)]
         visits = [self._visit(view) for view in views]
         return ImportBatch(
-            import_id=self._import_id,
+            import_id=of.id,
+            after=of.line,
             line=records[-1].line,
             visits=visits,
             visitors=self._first_of_day(visits),

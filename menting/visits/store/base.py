@@ -19,6 +19,7 @@ class StoreError(Exception):
     """The visit store cannot do this; the message says why.
 
     NewerStoreError: it was written by a newer program. UnknownImportError: no such import.
+    ImportMovedError: another process went on with the import, or takes it back.
     """
 
 
@@ -28,6 +29,10 @@ class NewerStoreError(StoreError):
 
 class UnknownImportError(StoreError):
     """There is no such import."""
+
+
+class ImportMovedError(StoreError):
+    """Another process goes on with this import, or takes it back."""
 
 
 class Dim(enum.IntEnum):
@@ -123,7 +128,8 @@ class ImportBatch:
     """A part of a file, with how far it reaches."""
 
     import_id: int
-    #: The last line of the file that this part covers.
+    #: The last line before this part, and the last that it covers.
+    after: int
     line: int
     visits: Sequence[Visit]
     #: Daily visitors seen for the first time, by (space or 0, day).
@@ -186,8 +192,8 @@ class Reader(Protocol):
     def quarters(self, space: int, *, since: int, until: int) -> list[Count]:
         """Return counts by quarter of an hour since 1970, from the rows themselves."""
 
-    def top(self, space: int, *, dim: Dim, period: int, limit: int) -> list[Value]:
-        """Return the most frequent values, ever (period 0) or in a year."""
+    def top(self, space: int, *, dim: Dim, year: int, limit: int) -> list[Value]:
+        """Return the most frequent values, ever (year 0) or in a year."""
 
     def top_between(
         self, space: int, *, dim: Dim, since: int, until: int, limit: int

@@ -35,11 +35,10 @@ class Daily:
         counts: Counter[tuple[int, int]] = Counter()
         fresh: list[tuple[int, int, int]] = []
         for row in rows:
-            visitor = row.who or row.anon
-            if not visitor:
+            if not row.visitor:
                 continue
             of_day = seen.setdefault(row.day, set())
-            key = (row.space, visitor)
+            key = (row.space, row.visitor)
             if key not in of_day:
                 of_day.add(key)
                 fresh.append((row.day, *key))

@@ -6,7 +6,14 @@ from pathlib import Path
 
 from menting.base import clock
 from menting.visits.store import tally
-from menting.visits.store.base import IMPORT_COLUMNS, Dim, Import, ImportBatch, Mark
+from menting.visits.store.base import (
+    IMPORT_COLUMNS,
+    Dim,
+    Import,
+    ImportBatch,
+    ImportMovedError,
+    Mark,
+)
 from menting.visits.store.connection import open_writer, transaction
 from menting.visits.store.daily import Daily
 from menting.visits.store.dims import Dims
@@ -18,8 +25,8 @@ MARK_KEPT_MS = 7 * 86_400_000
 
 _INSERT_VISIT = """
 insert or ignore into visit
-    (space, at, n, who, anon, path, referrer, country, agent, origin)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    (space, at, n, visitor, path, referrer, country, agent, origin)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _INSERT_NAMED = "insert into named (space, who, at, n) values (?, ?, ?, ?)"
 _COUNTS = """
 insert into {table} (space, {unit}, n, named, visitors) values (?, ?, ?, ?, ?)
@@ -36,14 +43,14 @@ insert into face (space, who, n, first, last) values (?, ?, ?, ?, ?)
 on conflict do update set n = n + excluded.n,
     first = min(first, excluded.first), last = max(last, excluded.last)"""
 _COUNT_TOP = """
-insert into top (space, dim, period, value, n) values (?, ?, ?, ?, ?)
+insert into top (bucket, value, n) values (?, ?, ?)
 on conflict do update set n = n + excluded.n"""
 _ADVANCE = f"""
 update import set line = :line, rows = rows + :rows, rejected = rejected + :rejected,
     passed = passed + :passed,
     first = coalesce(min(first, :first), first, :first),
     last = coalesce(max(last, :last), last, :last)
-where id = :id returning {IMPORT_COLUMNS}"""  # noqa: S608  # a constant
+where id = :id and state = 'running' and line = :after returning {IMPORT_COLUMNS}"""  # noqa: S608  # a constant
 _MARK = """
 insert into rolled (consumer, segment, upto, at) values (?, ?, ?, ?)
 on conflict do update set upto = excluded.upto, at = excluded.at"""
@@ -83,7 +90,10 @@ class Embedded:
             self._set(mark)
 
     def add_import(self, batch: ImportBatch) -> Import:
-        """Keep a part of an import: rows, all counts and how far it reaches."""
+        """Keep a part of an import: rows, all counts and how far it reaches.
+
+        Raises ImportMovedError, and keeps nothing, when it does not follow the last part.
+        """
         with self._all_or_nothing():
             rows = self._numbered(batch.visits)
             self._insert(rows, origin=batch.import_id)
@@ -159,8 +169,7 @@ class Embedded:
             visit.at,
             visit.day,
             visit.house_day,
-            0 if visit.who in gone else visit.who,
-            visit.anon,
+            0 if visit.who in gone else visit.who or -visit.anon,
             dims.number(Dim.PATH, visit.path, space=space, year=year),
             dims.number(Dim.REFERRER, visit.referrer, space=space, year=year),
             dims.number(Dim.COUNTRY, visit.country, space=space, year=year),
@@ -183,7 +192,9 @@ class Embedded:
             placed = _placed(rows, self._taken(rows))
             self._insert_placed(placed, origin)
         self._db.execute("release ties")
-        named = [(row.space, row.who, row.at, n) for row, n in placed if row.who]
+        named = [
+            (row.space, row.visitor, row.at, n) for row, n in placed if row.visitor > 0
+        ]
         named.sort()
         self._db.executemany(_INSERT_NAMED, named)
 
@@ -225,6 +236,7 @@ class Embedded:
             _ADVANCE,
             {
                 "id": batch.import_id,
+                "after": batch.after,
                 "line": batch.line,
                 "rows": len(times),
                 "rejected": batch.rejected,
@@ -233,6 +245,10 @@ class Embedded:
                 "last": max(times, default=None),
             },
         ).fetchone()
+        if row is None:
+            raise ImportMovedError(
+                f"another process goes on with import {batch.import_id}, or takes it back"
+            )
         return Import(*row)
 
     def _set(self, mark: Mark) -> None:

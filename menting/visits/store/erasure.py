@@ -12,19 +12,12 @@ from zoneinfo import ZoneInfo
 
 from menting.visits.daily import Days
 from menting.visits.store import tally
-from menting.visits.store.base import UnknownImportError
+from menting.visits.store.base import ALL_SPACES, UnknownImportError
 from menting.visits.store.connection import checkpoint, open_writer, transaction
 from menting.visits.store.dims import Dims
 from menting.visits.store.tally import Numbered
 
 SLICE_ROWS = 2000
-
-#: Only the import's own spaces, for a look at all of them would take the whole table.
-_FORGET = (
-    "delete from by_day where n = 0 and space in (0, ?)",
-    "delete from by_month where n = 0 and space in (0, ?)",
-    "delete from top where n = 0 and space in (0, ?)",
-)
 
 
 def erase(path: Path, *, who: int, space: int | None = None) -> int:
@@ -87,7 +80,7 @@ def _erase_in(db: sqlite3.Connection, who: int, space: int) -> int:
                 db.execute("delete from face where space = ? and who = ?", (space, who))
                 return done
             db.executemany(
-                "update visit set who = 0 where space = ? and at = ? and n = ?", rows
+                "update visit set visitor = 0 where space = ? and at = ? and n = ?", rows
             )
             db.executemany(
                 "delete from named where space = ? and who = ? and at = ? and n = ?",
@@ -111,7 +104,7 @@ def _undo(db: sqlite3.Connection, import_id: int) -> int:
     while at is not None:
         with transaction(db):
             rows = db.execute(
-                "select at, n, anon, path, referrer, country, agent from visit "
+                "select at, n, visitor, path, referrer, country, agent from visit "
                 "where space = ? and at >= ? and at <= ? and origin = ? "
                 "order by at, n limit ?",
                 (space, at, last, import_id, SLICE_ROWS),
@@ -136,7 +129,6 @@ def _take_back(
             at,
             days.day(at, zone=zones[0]),
             days.day(at, zone=zones[1]),
-            0,
             *rest,
         )
         for at, _, *rest in rows
@@ -151,7 +143,7 @@ def _take_back(
     _subtract(db, "by_month", ("space", "month"), [(*row[:2], row[2]) for row in months])
     _subtract(db, "day_country", ("country", "day"), tally.countries(numbered))
     tops = tally.tops(numbered, Dims(db).agents())
-    _subtract(db, "top", ("space", "dim", "period", "value"), tops)
+    _subtract(db, "top", ("bucket", "value"), tops)
 
 
 def _subtract(
@@ -183,7 +175,12 @@ def _finish(db: sqlite3.Connection, import_id: int, space: int) -> None:
                 ],
             )
         db.execute("delete from import_day where import = ?", (import_id,))
-        for statement in _FORGET:
-            db.execute(statement, (space,))
         db.execute("delete from day_country where n = 0")
+        for each in (ALL_SPACES, space):
+            db.execute("delete from by_day where space = ? and n = 0", (each,))
+            db.execute("delete from by_month where space = ? and n = 0", (each,))
+            db.execute(
+                "delete from top where bucket between ? and ? and n = 0",
+                tally.buckets(each),
+            )
         db.execute("update import set state = 'undone' where id = ?", (import_id,))

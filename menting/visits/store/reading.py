@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from menting.visits.store import tally
 from menting.visits.store.base import (
     ALL_SPACES,
     IMPORT_COLUMNS,
@@ -18,12 +19,11 @@ from menting.visits.store.base import (
     Value,
 )
 from menting.visits.store.connection import open_reader, open_writer
-from menting.visits.store.tally import PERIOD_BASE
 
 #: Texts kept in memory a process; then they are looked up again.
 _MEMORY = 200_000
 
-_COLUMNS = "v.at, v.n, v.who, v.anon, v.path, v.referrer, v.country, v.agent, v.origin"
+_COLUMNS = "v.at, v.n, v.visitor, v.path, v.referrer, v.country, v.agent, v.origin"
 _ROWS = f"""
 select {_COLUMNS} from visit v
 where v.space = ? and v.at >= ? and (v.at, v.n) < (?, ?)
@@ -35,7 +35,7 @@ select {_COLUMNS} from named m cross join visit v
 where m.space = ? and m.who = ? and m.at >= ? and (m.at, m.n) < (?, ?)
 order by m.at desc, m.n desc limit ?"""  # noqa: S608  # a constant of this module
 _TOP = """
-select value, n from top where space = ? and dim = ? and period = ?
+select value, n from top where bucket = ?
 order by n desc, value limit ?"""
 #: A step from each space to the next, where "distinct" would read every row.
 _SPACES = """
@@ -120,17 +120,17 @@ class EmbeddedReader:
         quarter.
         """
         return self._counts(
-            f"select at / {_QUARTER_MS}, count(*), sum(who > 0), "  # noqa: S608  # a constant
-            "count(distinct nullif(who + anon, 0)) from visit "
+            f"select at / {_QUARTER_MS}, count(*), sum(visitor > 0), "  # noqa: S608  # a constant
+            "count(distinct nullif(visitor, 0)) from visit "
             "where space = ? and at >= ? and at < ? group by 1 order by 1",
             (space, since, until),
         )
 
-    def top(self, space: int, *, dim: Dim, period: int, limit: int) -> list[Value]:
-        """Return the most frequent values, ever (period 0) or in a year."""
-        stored = period - PERIOD_BASE if period else 0
+    def top(self, space: int, *, dim: Dim, year: int, limit: int) -> list[Value]:
+        """Return the most frequent values, ever (year 0) or in a year."""
+        bucket = tally.bucket(space, dim, year)
         with self._connection() as db:
-            found = db.execute(_TOP, (space, dim, stored, limit)).fetchall()
+            found = db.execute(_TOP, (bucket, limit)).fetchall()
             return [Value(self._text(db, dim, value), n) for value, n in found]
 
     def top_between(
@@ -237,14 +237,14 @@ class EmbeddedReader:
             return [Count(*columns) for columns in db.execute(sql, args)]
 
     def _row(self, db: sqlite3.Connection, space: int, *columns: Any) -> Row:
-        at, n, who, anon, path, referrer, country, agent, origin = columns
+        at, n, visitor, path, referrer, country, agent, origin = columns
         device, browser, system = self._families(db, agent)
         return Row(
             space,
             at,
             n,
-            who,
-            anon,
+            max(visitor, 0),
+            max(-visitor, 0),
             self._text(db, Dim.PATH, path),
             self._text(db, Dim.REFERRER, referrer),
             self._text(db, Dim.COUNTRY, country),

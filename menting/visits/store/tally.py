@@ -8,8 +8,9 @@ from typing import NamedTuple
 from menting.visits import visit
 from menting.visits.store.base import ALL_SPACES, Dim
 
-#: A year less this is a period, so that it takes one byte; 0 is "ever".
-PERIOD_BASE = 1969
+#: A year less this takes 8 bits of a bucket, up to 2224; 0 is "ever".
+YEAR_BASE = 1969
+_VALUE_BITS = 32
 
 
 class Numbered(NamedTuple):
@@ -19,8 +20,8 @@ class Numbered(NamedTuple):
     at: int
     day: int
     house_day: int
-    who: int
-    anon: int
+    #: The visitor's number if named, less than 0 for a nameless id, 0 for neither.
+    visitor: int
     path: int
     referrer: int
     country: int
@@ -38,8 +39,8 @@ def days(rows: Sequence[Numbered], visitors: Days) -> list[tuple[int, ...]]:
     """Return (space, day, n, named, visitors), in order, with those of all spaces."""
     n = Counter([(row.space, row.day) for row in rows])
     n.update([(ALL_SPACES, row.house_day) for row in rows])
-    named = Counter([(row.space, row.day) for row in rows if row.who])
-    named.update([(ALL_SPACES, row.house_day) for row in rows if row.who])
+    named = Counter([(row.space, row.day) for row in rows if row.visitor > 0])
+    named.update([(ALL_SPACES, row.house_day) for row in rows if row.visitor > 0])
     return [(*key, n[key], named[key], visitors.get(key, 0)) for key in sorted(n)]
 
 
@@ -63,70 +64,64 @@ def faces(rows: Iterable[Numbered]) -> list[tuple[int, ...]]:
     """Return (space, who, n, first, last) of the named visitors."""
     found: dict[tuple[int, int], tuple[int, int, int]] = {}
     for row in rows:
-        if row.who:
-            key = (row.space, row.who)
+        if row.visitor > 0:
+            key = (row.space, row.visitor)
             n, first, last = found.get(key, (0, row.at, row.at))
             found[key] = (n + 1, min(first, row.at), max(last, row.at))
     return [(*key, *found[key]) for key in sorted(found)]
 
 
-def tops(rows: Sequence[Numbered], agents: Agents) -> list[tuple[int, ...]]:
-    """Return (space, dim, period, value, n) in order, ever and by year.
+def tops(rows: Sequence[Numbered], agents: Agents) -> list[tuple[int, int, int]]:
+    """Return (bucket, value, n) in order, ever and by year.
 
     Counted once by space and year, in C; "ever", "all spaces" and the agent's three
-    families are summed from those few counts, not from the rows. Keys are packed integers:
-    tuples took twice as long, for the garbage collector looks at each.
+    families are summed from those few counts, not from the rows. Bucket and value are one
+    integer meanwhile: tuples took twice as long, for the garbage collector looks at each.
     """
     sums: dict[int, int] = {}
-    groups = [_group(row) for row in rows]
+    groups = [(row.space, year_of(row.day), year_of(row.house_day)) for row in rows]
     for dim, values in (
         (Dim.PATH, [row.path for row in rows]),
         (Dim.REFERRER, [row.referrer for row in rows]),
         (Dim.COUNTRY, [row.country for row in rows]),
     ):
         for (group, value), n in Counter(zip(groups, values, strict=True)).items():
-            _spread(sums, group, dim << _DIM_BITS | value, n)
+            _spread(sums, group, dim, value, n)
     numbers = [row.agent for row in rows]
     for (group, agent), n in Counter(zip(groups, numbers, strict=True)).items():
         for dim, value in zip(
             (Dim.DEVICE, Dim.BROWSER, Dim.OS), agents[agent], strict=True
         ):
-            _spread(sums, group, dim << _DIM_BITS | value, n)
-    return [_unpacked(key, sums[key]) for key in sorted(sums)]
+            _spread(sums, group, dim, value, n)
+    return [
+        (key >> _VALUE_BITS, key & (1 << _VALUE_BITS) - 1, sums[key])
+        for key in sorted(sums)
+    ]
 
 
-#: A packed key, from the low end: value 32 bits, period 8, dimension 4, and the space.
-_PERIOD_BITS, _DIM_BITS, _SPACE_BITS = 32, 40, 44
+@lru_cache(maxsize=65_536)
+def bucket(space: int, dim: Dim, year: int) -> int:
+    """Return the number of a space (0: all), a dimension and a year (0: ever) together."""
+    return space << 12 | dim << 8 | (year - YEAR_BASE if year else 0)
 
 
-def _group(row: Numbered) -> tuple[int, int, int]:
-    """Return the parts of the keys that a row adds to: its space, and both its years."""
-    return (
-        row.space << _SPACE_BITS,
-        year_of(row.day) - PERIOD_BASE << _PERIOD_BITS,
-        year_of(row.house_day) - PERIOD_BASE << _PERIOD_BITS,
-    )
+def buckets(space: int) -> tuple[int, int]:
+    """Return the first and the last bucket of a space."""
+    return space << 12, (space + 1 << 12) - 1
 
 
-def _spread(sums: dict[int, int], group: tuple[int, int, int], key: int, n: int) -> None:
-    """Add to ever and to the year, of the space and of all spaces (number 0)."""
+def _spread(
+    sums: dict[int, int], group: tuple[int, int, int], dim: Dim, value: int, n: int
+) -> None:
     space, year, house_year = group
-    own = space | key
-    get = sums.get
-    sums[own] = get(own, 0) + n
-    sums[own | year] = get(own | year, 0) + n
-    sums[key] = get(key, 0) + n
-    sums[key | house_year] = get(key | house_year, 0) + n
-
-
-def _unpacked(key: int, n: int) -> tuple[int, ...]:
-    return (
-        key >> _SPACE_BITS,
-        key >> _DIM_BITS & 0xF,
-        key >> _PERIOD_BITS & 0xFF,
-        key & 0xFFFF_FFFF,
-        n,
-    )
+    for each in (
+        bucket(space, dim, 0),
+        bucket(space, dim, year),
+        bucket(ALL_SPACES, dim, 0),
+        bucket(ALL_SPACES, dim, house_year),
+    ):
+        key = each << _VALUE_BITS | value
+        sums[key] = sums.get(key, 0) + n
 
 
 @lru_cache(maxsize=65_536)
