@@ -1,6 +1,7 @@
 """An operator's word on a campaign: approve, start, pause."""
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from menting.base import clock
 from menting.campaigns import revision, text
@@ -57,7 +58,8 @@ def pause(actor: Actor, campaign_id: int) -> Campaign:
     campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
     if campaign.state != CampaignState.RUNNING:
         raise StateError(
-            f"campaign {campaign_id} is {campaign.state}: only a running one stops"
+            gettext("Campaign %(id)d does not run: it is “%(state)s”.")
+            % {"id": campaign_id, "state": campaign.get_state_display()}
         )
     campaign.state, campaign.reason = CampaignState.PAUSED, "paused by an operator"
     campaign.save(update_fields=["state", "reason"])
@@ -67,20 +69,26 @@ def pause(actor: Actor, campaign_id: int) -> Campaign:
 
 def _check_may_start(campaign: Campaign) -> None:
     if campaign.state not in _CAN_START:
-        remedy = (
-            "plan it first" if campaign.state == CampaignState.DRAFT else "nothing to start"
+        raise StateError(
+            gettext(
+                "Campaign %(id)d is “%(state)s”: only a planned or a paused one is started."
+            )
+            % {"id": campaign.pk, "state": campaign.get_state_display()}
         )
-        raise StateError(f"campaign {campaign.pk} is {campaign.state}: {remedy}")
     if house.get().held_since is not None:
         raise HeldError(
-            "the state was restored from a backup: messages may have gone out since it was "
-            "made; the owner looks at them and says go on, on the console's home page"
+            gettext(
+                "The state was restored from a backup, and messages may have gone out "
+                "since it was made: the owner says go on, on the console's home page."
+            )
         )
     house.sender()
     if campaign.approved_revision != revision.of(campaign):
         raise NotApprovedError(
-            f"campaign {campaign.pk} is not approved as it is now: look at it, then "
-            f"`menting campaign approve {campaign.pk}`"
+            gettext(
+                "Campaign %(id)d is not approved as it is now: read it, then approve it."
+            )
+            % {"id": campaign.pk}
         )
 
 

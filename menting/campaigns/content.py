@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from django.db import transaction
+from django.utils.translation import gettext
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from menting.accounts.models import Account
@@ -78,7 +79,8 @@ def read_toml(path: Path) -> Draft:
         return parse(path.read_text(encoding="utf-8-sig"), source=str(path))
     except UnicodeDecodeError as error:
         raise ContentError(
-            f"{path}, byte {error.start}: this is not UTF-8; save the file as UTF-8"
+            gettext("%(file)s, byte %(byte)d: this is not UTF-8; save the file as UTF-8")
+            % {"file": path, "byte": error.start}
         ) from error
 
 
@@ -87,7 +89,9 @@ def parse(toml: str, *, source: str = "campaign") -> Draft:
     try:
         written = _File.model_validate(tomllib.loads(toml))
     except tomllib.TOMLDecodeError as error:
-        raise ContentError(f"{source}: this is not TOML: {error}") from error
+        raise ContentError(
+            gettext("%(file)s: this is not TOML: %(why)s") % {"file": source, "why": error}
+        ) from error
     except ValidationError as error:
         raise ContentError(f"{source}: {_explain(error)}") from error
     draft = Draft(
@@ -139,13 +143,21 @@ def _segment(written: Mapping[str, Any] | str, source: str) -> Mapping[str, Any]
         tree = json.loads(written or "{}") if isinstance(written, str) else dict(written)
         if not isinstance(tree, dict):
             raise ContentError(
-                f"{place}: must be a JSON object, as in '{{}}' for everybody"
+                gettext("%(place)s: must be a JSON object; {} is everybody")
+                % {"place": place}
             )
         segments.compile(tree)
     except json.JSONDecodeError as error:
         raise ContentError(
-            f"{place}, line {error.lineno}, column {error.colno}: "
-            f"this is not JSON: {error.msg}"
+            gettext(
+                "%(place)s, line %(line)d, column %(column)d: this is not JSON: %(why)s"
+            )
+            % {
+                "place": place,
+                "line": error.lineno,
+                "column": error.colno,
+                "why": error.msg,
+            }
         ) from error
     except segments.SegmentError as error:
         raise ContentError(f"{place}: {error}") from error
@@ -160,8 +172,11 @@ def _texts(
         language = tag.lower()
         if language not in text.FRAMES:
             raise ContentError(
-                f"{place}.{tag}: the mandatory parts of a message are not known in this "
-                f"language; write in {' or '.join(text.FRAMES)}"
+                gettext(
+                    "%(place)s: the mandatory parts of a message are not known in this "
+                    "language; write in %(languages)s"
+                )
+                % {"place": f"{place}.{tag}", "languages": ", ".join(text.FRAMES)}
             )
         text.check(words.text, place=f"{place}.{tag}.text", may_name=may_name)
         texts[language] = words.text
@@ -171,16 +186,23 @@ def _texts(
 def _check_whole(draft: Draft) -> None:
     if not draft.content and not draft.post:
         raise ContentError(
-            f"{draft.source}: content: there is nothing to send; add [content.en]"
+            gettext("%(file)s: content: there is nothing to send; add [content.en]")
+            % {"file": draft.source}
         )
     if bool(draft.content) != bool(draft.senders):
         raise ContentError(
-            f"{draft.source}: from: messages need [content.…] and the accounts they come "
-            'from; name handles, ids or "*"'
+            gettext(
+                "%(file)s: from: messages need [content.…] and the accounts they come "
+                'from; name handles, ids or "*"'
+            )
+            % {"file": draft.source}
         )
     if bool(draft.post) != bool(draft.walls or draft.guestbooks):
         raise ContentError(
-            f"{draft.source}: post: posts need [post.…] and walls or guestbooks to stand on"
+            gettext(
+                "%(file)s: post: posts need [post.…] and walls or guestbooks to stand on"
+            )
+            % {"file": draft.source}
         )
 
 
@@ -198,8 +220,14 @@ def _account(name: str, place: str) -> Account:
         found = list(there.filter(pk=int(name)))
     if len(found) == 1:
         return found[0]
-    what = "names several accounts, use the id" if found else "is no account of yours"
-    raise ContentError(f"{place}: {name!r} {what}; `menting account list` shows them")
+    if found:
+        told = gettext("%(place)s: “%(name)s” names several accounts; give the id of one")
+    else:
+        told = gettext(
+            "%(place)s: “%(name)s” is no account of yours; "
+            "`menting account list` shows them"
+        )
+    raise ContentError(told % {"place": place, "name": name})
 
 
 def _invitations(draft: Draft) -> list[Invitation]:
@@ -208,7 +236,10 @@ def _invitations(draft: Draft) -> list[Invitation]:
     for code in draft.guestbooks:
         if code not in found:
             raise ContentError(
-                f"{draft.source}: guestbooks: {code!r} is no valid invitation; "
-                "the space's owner issues them on its guestbook page"
+                gettext(
+                    "%(file)s: guestbooks: “%(code)s” is no valid invitation; the space's "
+                    "owner issues them on its guestbook page"
+                )
+                % {"file": draft.source, "code": code}
             )
     return list(found.values())

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from menting.base import clock, ids, lease
 from menting.campaigns import pace, postings, statements
@@ -41,7 +42,10 @@ def resolve(actor: Actor, delivery_id: int, *, answer: Answer) -> Delivery:
     guard.check(actor, "campaigns.resolve")
     row = Delivery.objects.select_for_update().get(pk=delivery_id)
     if row.state != SendState.UNKNOWN:
-        raise StateError(f"delivery {delivery_id} is {row.state}: its outcome is known")
+        raise StateError(
+            gettext("The outcome of delivery %(id)d is known: “%(state)s”.")
+            % {"id": delivery_id, "state": row.get_state_display()}
+        )
     if answer is Answer.RECEIVED:
         row.state, row.reason = SendState.ACCEPTED, "assumed received by an operator"
         risk = "may not have arrived"
@@ -84,7 +88,9 @@ def ask_again(
 
 def _reopen(campaign: Campaign) -> None:
     if house.get().held_since is not None:
-        raise HeldError("nothing is sent before the owner says go on after the restore")
+        raise HeldError(
+            gettext("Nothing is sent before the owner says go on after the restore.")
+        )
     if campaign.state == CampaignState.DONE:
         campaign.state, campaign.ended_at = CampaignState.RUNNING, None
         campaign.save(update_fields=["state", "ended_at"])

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from django.utils.translation import gettext
 from liquid import BoundTemplate, Environment, StrictUndefined
 from liquid.exceptions import LiquidError
 
@@ -79,7 +80,10 @@ for _tag in ("include", "render"):
 def check(source: str, *, place: str, may_name: Names = VARIABLES) -> None:
     """Raise ContentError unless the text parses, names known variables only and renders."""
     if not source.strip():
-        raise ContentError(f"{place}: the text is empty; write what is to be sent")
+        raise ContentError(
+            gettext("%(place)s: the text is empty; write what is to be sent")
+            % {"place": place}
+        )
     try:
         template = _liquid.from_string(source)
         _check_names(template, source, place, may_name)
@@ -146,14 +150,19 @@ def _check_names(template: BoundTemplate, source: str, place: str, may_name: Nam
                 continue
             line = source.count("\n", 0, use.span.index) + 1
             raise ContentError(
-                f"{place}, line {line}: {use} is not known; this text may name {known}"
+                gettext(
+                    "%(place)s, line %(line)d: %(name)s is not known; "
+                    "this text may name %(known)s"
+                )
+                % {"place": place, "line": line, "name": use, "known": known}
             )
 
 
 def _check_length(text: str, place: str) -> None:
     if len(text) > LONGEST:
         raise ContentError(
-            f"{place}: {len(text)} characters are too many; at most {LONGEST} can be sent"
+            gettext("%(place)s: %(count)d characters are too many; at most %(most)d")
+            % {"place": place, "count": len(text), "most": LONGEST}
         )
 
 

@@ -155,7 +155,11 @@ class Session(Protocol):
         """Return what the platform says of the account itself."""
 
     async def listen(self, deliver: Deliver, resume: bytes) -> None:
-        """Receive until cancelled; `resume` is the last stored token, empty at first."""
+        """Receive until cancelled; `resume` is the last stored token, empty at first.
+
+        Raises Unreachable, Uncertain or Throttled when the connection is lost, after which
+        a new session goes on from the last stored token, and AuthFailed.
+        """
 
     async def fetch_profile(self, person: str) -> Profile:
         """Return what the platform shows of a person who came."""
@@ -175,7 +179,7 @@ class Channel(Protocol):
 
     name: str
     caps: Cap
-    #: The secret and option columns of a roster line, validated.
+    #: The columns of a roster line: a SecretStr is sealed, any other is an option.
     secret_model: type[BaseModel]
     #: The platform's limit for one account's messages.
     rate: Rate

@@ -18,7 +18,7 @@ from menting.console.page import OperatorRequest, after, done, refused, show, sh
 from menting.console.templatetags.look import MARKS, channel
 from menting.people import erase as erasing
 from menting.people import export as exporting
-from menting.people.models import ANY_PURPOSE, Consent, Contact, Message, SendState
+from menting.people.models import ANY_PURPOSE, Consent, Contact, Erasure, Message, SendState
 from menting.spaces.models import GuestbookEntry
 from menting.users import guard
 
@@ -28,6 +28,7 @@ _SAID = {
     "withdrawn": gettext_lazy("Opted out"),
     "nothing": gettext_lazy("Not stated"),
 }
+_FIELDS = {"name": gettext_lazy("Name"), "language": gettext_lazy("Language")}
 KINDS = {
     "messages": gettext_lazy("Messages"),
     "consents": gettext_lazy("Consent"),
@@ -66,8 +67,9 @@ def people(request: OperatorRequest) -> HttpResponse:
 @shown("people.read")
 def person(request: OperatorRequest, pk: int) -> HttpResponse:
     """Show one person: the time line, the consents in force, the ledger and each fact."""
-    here = Contact.objects.filter(erased_at=None).prefetch_related("identities")
-    one = get_object_or_404(here, pk=pk)
+    one = get_object_or_404(Contact.objects.prefetch_related("identities"), pk=pk)
+    if one.erased_at:
+        return _erased(request, one)
     ledger = list(
         Consent.objects.filter(contact=one).select_related("account", "wording", "message")
     )
@@ -86,7 +88,10 @@ def person(request: OperatorRequest, pk: int) -> HttpResponse:
             {each.purpose for each in now if each.act == Consent.Act.GRANTED}
         ),
         "ledger": _numbered(ledger),
-        "facts": one.facts.order_by("field", "-at"),
+        "facts": [
+            {"word": _FIELDS.get(fact.field, fact.field), "fact": fact}
+            for fact in one.facts.order_by("field", "-at")
+        ],
         "may_erase": guard.may(request.actor, "people.erase"),
         "erase_word": gettext("erase"),
     }
@@ -143,6 +148,14 @@ def standings(ledger: Iterable[Consent]) -> list[Standing]:
     ]
 
 
+def _erased(request: OperatorRequest, one: Contact) -> HttpResponse:
+    """Say that a person was erased, and whether the bytes are gone from the files."""
+    erasure = Erasure.objects.filter(contact=one).order_by("-pk").first()
+    return show(
+        request, "person_erased.html", {"person": one, "erasure": erasure}, status=410
+    )
+
+
 def _asked(asked: filters.Filters) -> "QuerySet[Contact, Contact]":
     rows = Contact.objects.filter(erased_at=None).prefetch_related("identities")
     if words := asked["q"]:
@@ -176,7 +189,8 @@ def _lines(contacts: list[Contact]) -> list[dict[str, Any]]:
 def _by_purpose(found: list[Standing]) -> list[Standing]:
     """Return one standing a purpose; a consent with any account comes first."""
     best: dict[str, Standing] = {}
-    for one in found:
+    named = [one for one in found if one.purpose != timeline.purpose_word(ANY_PURPOSE)]
+    for one in named or found:
         if one.purpose not in best or one.act == Consent.Act.GRANTED:
             best[one.purpose] = one
     return [best[purpose] for purpose in sorted(best)]

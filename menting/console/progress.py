@@ -81,6 +81,11 @@ class Lane:
     is_stuck: bool
 
     @property
+    def needs_a_look(self) -> bool:
+        """Say whether a person should see this lane before the others."""
+        return self.is_stuck or bool(self.progress.unknown)
+
+    @property
     def cells(self) -> list[Portion]:
         """Return the figures that the lane's row shows, in the order of its columns."""
         return [
@@ -98,7 +103,7 @@ def of(campaign: Campaign) -> Progress:
 
 
 def lanes(campaign: Campaign) -> list[Lane]:
-    """Count a campaign's deliveries by account and state, the stuck lanes first."""
+    """Count a campaign's deliveries by account and state, those first that need a look."""
     rows = _deliveries(campaign).values("account", "state").annotate(n=Count("pk"))
     by_account: dict[int, dict[str, int]] = {}
     for row in rows:
@@ -109,9 +114,11 @@ def lanes(campaign: Campaign) -> list[Lane]:
         _lane(campaign, accounts[pk], _progress(campaign, states, of=longest))
         for pk, states in by_account.items()
     ]
-    return sorted(
-        found, key=lambda lane: (not lane.is_stuck, -lane.progress.planned, lane.account.pk)
-    )
+    return sorted(found, key=_rank)
+
+
+def _rank(lane: Lane) -> tuple[bool, int, int]:
+    return not lane.needs_a_look, -lane.progress.planned, lane.account.pk
 
 
 def _deliveries(campaign: Campaign):  # type: ignore[no-untyped-def]  # a typed QuerySet of values
@@ -144,7 +151,7 @@ def _lane(campaign: Campaign, account: Account, progress: Progress) -> Lane:
         progress=progress,
         pace=_pace(account),
         ends=_ends(campaign, account, progress, stuck=stuck),
-        is_stuck=stuck or bool(progress.unknown),
+        is_stuck=stuck or (bool(progress.unknown) and not left),
     )
 
 

@@ -102,12 +102,18 @@ def language(request: HttpRequest) -> HttpResponse:
         return answer
     user = request.user
     if isinstance(user, User) and user.is_operator:
-        user.language = wanted
-        user.save(update_fields=["language"])
+        _store_language(user, wanted)
     answer.set_cookie(
         settings.LANGUAGE_COOKIE_NAME, wanted, max_age=_YEAR, samesite="Lax", httponly=True
     )
     return answer
+
+
+@transaction.atomic
+def _store_language(user: User, wanted: str) -> None:
+    user.language = wanted
+    user.save(update_fields=["language"])
+    audit.record(guard.of_user(user), "user.change", target=f"user:{user.pk}")
 
 
 @transaction.atomic

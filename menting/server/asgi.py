@@ -1,6 +1,14 @@
 """The order of answering: door and health, then Django; pages record their visit."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    MutableMapping,
+)
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 import structlog
@@ -16,6 +24,10 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
+#: What a proxy says of the one behind it.
+OF_PROXIES = frozenset(
+    {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"}
+)
 #: Answers whose page was shown or which went on by a landing link.
 SHOWN = frozenset({200, 302, 304})
 
@@ -23,12 +35,21 @@ SHOWN = frozenset({200, 302, 304})
 class Front:
     """The one ASGI app of the program."""
 
-    def __init__(self, *, door: Door, health: Health, django: App) -> None:
+    def __init__(
+        self,
+        *,
+        door: Door,
+        health: Health,
+        django: App,
+        trusted_proxies: Iterable[str] = (),
+    ) -> None:
         self._door, self._health, self._django = door, health, django
+        self._proxies = tuple(ip_network(proxy, strict=False) for proxy in trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request to whom its path belongs."""
         path = scope["path"]
+        self._forget_forged(scope)
         if path in ("/v", "/v.js"):
             await self._door(scope, receive, send)
         elif path in ("/healthz", "/readyz"):
@@ -37,6 +58,13 @@ class Front:
             await self._recorded(scope, receive, send)
         else:
             await self._django(scope, receive, send)
+
+    def _forget_forged(self, scope: Scope) -> None:
+        """Drop what only a proxy of ours may say, when another says it (ASVS 4.1.3)."""
+        client = scope.get("client")
+        if client and any(_is_within(client[0], proxy) for proxy in self._proxies):
+            return
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in OF_PROXIES]
 
     async def _recorded(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let Django answer, and keep the visit before the answer leaves.
@@ -70,3 +98,10 @@ class Front:
         except SpoolError:
             # The page is still worth showing; the visit was acknowledged to nobody.
             log.exception("a page's visit was not kept")
+
+
+def _is_within(address: str, network: IPv4Network | IPv6Network) -> bool:
+    try:
+        return ip_address(address) in network
+    except ValueError:
+        return False  # a Unix socket has no address

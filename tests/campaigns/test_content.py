@@ -100,7 +100,7 @@ def test_accounts_are_named_by_handle_or_id_or_all_together() -> None:
 @pytest.mark.django_db
 def test_an_account_that_is_not_there_stores_nothing() -> None:
     draft = content.parse(written(**{"from": 'from = ["@nobody"]'}))
-    with pytest.raises(ContentError, match="from: '@nobody' is no account of yours"):
+    with pytest.raises(ContentError, match="from: “@nobody” is no account of yours"):
         content.create(world.OWNER, draft)
     assert not Campaign.objects.exists()
 
@@ -109,7 +109,7 @@ def test_an_account_that_is_not_there_stores_nothing() -> None:
 def test_an_invitation_that_was_never_given_is_refused() -> None:
     world.account(handle="@desk")
     toml = 'name = "x"\nwalls = ["@desk"]\nguestbooks = ["nope"]\n[post.en]\ntext = "Hi"'
-    with pytest.raises(ContentError, match="guestbooks: 'nope' is no valid invitation"):
+    with pytest.raises(ContentError, match="guestbooks: “nope” is no valid invitation"):
         content.create(world.OWNER, content.parse(toml))
 
 

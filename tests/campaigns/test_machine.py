@@ -15,6 +15,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from typing_extensions import override
 
 from menting.base import clock
 from menting.base.lease import LEASE
@@ -56,6 +57,7 @@ class Outbox(RuleBasedStateMachine):
         self.retries: Counter[int] = Counter()
         self.left: set[int] = set()
 
+    @override
     def teardown(self) -> None:
         try:
             recovery.recover(clock.now() + LEASE)

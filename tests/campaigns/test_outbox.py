@@ -246,7 +246,7 @@ def test_a_known_outcome_cannot_be_resolved() -> None:
     [item] = claimed()
     outbox.dispatch(item, "Hello", me=ME)
     outbox.settle(item, Rejected("no such room"), me=ME)
-    with pytest.raises(StateError, match="is rejected"):
+    with pytest.raises(StateError, match="is known: “Rejected”"):
         resolve.resolve(world.OWNER, only().pk, answer=resolve.Answer.AGAIN)
 
 

@@ -78,8 +78,8 @@ def sample(owner: User) -> Sample:
         time_zone="Asia/Shanghai",
     )
     audit.record(actor, "account.import", detail={"added": 1})
-    account, contact, talk, consent = _person(1, HOSTILE)
-    _person(2, LONG)
+    account, contact, talk, consent = person(1, HOSTILE)
+    person(2, LONG)
     campaign = Campaign.objects.create(
         name=HOSTILE,
         purpose="news",
@@ -124,7 +124,8 @@ def signed_in(user: User) -> Client:
     return client
 
 
-def _person(n: int, name: str) -> tuple[Account, Contact, Conversation, Consent]:
+def person(n: int, name: str) -> tuple[Account, Contact, Conversation, Consent]:
+    """Make a person who wrote to an account of their own and agreed."""
     account = Account.objects.create(
         channel="matrix",
         handle=f"@desk{n}:example.org",

@@ -217,5 +217,24 @@ def test_nobody_is_erased_without_the_word(as_owner: Client, sample: Sample) -> 
     assert Contact.objects.get(pk=sample.contact).erased_at is None
 
 
+def test_an_erased_person_is_gone_and_the_page_says_when_the_bytes_go(
+    as_owner: Client, owner: User, sample: Sample
+) -> None:
+    page = f"people/{sample.contact}/"
+    assert post(as_owner, f"{page}erase/", word=" 抹除 ") == 302
+    assert last_act() == "people.erase"
+    answer = as_owner.get(f"/console/{page}")
+    assert answer.status_code == 410
+    assert "24 小时" in answer.content.decode()
+    assert post(as_owner, f"{page}erase/", word="抹除") == 404
+
+
+def test_the_copy_for_a_person_is_a_file(as_owner: Client, sample: Sample) -> None:
+    answer = as_owner.post(f"/console/people/{sample.contact}/export/")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    assert answer.json()["id"] == sample.contact
+    assert last_act() == "people.export"
+
+
 def test_a_manager_does_not_erase(as_manager: Client, sample: Sample) -> None:
     assert post(as_manager, f"people/{sample.contact}/erase/", word="抹除") == 403

@@ -3,12 +3,15 @@
 import re
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern
 
 from menting.console.urls import urlpatterns
+from menting.users import audit, guard
 from menting.users.models import User
-from tests.console.conftest import HOSTILE, LONG, Sample
+from tests.console.conftest import HOSTILE, LONG, Sample, person
 
 pytestmark = pytest.mark.django_db
 
@@ -141,6 +144,20 @@ def test_every_address_of_the_console_is_tested() -> None:
         and re.sub(r"<[^>]+>", "", str(pattern.pattern)) not in tested
     }
     assert left == acts
+
+
+@pytest.mark.parametrize("page", ["accounts/", "people/", "inbox/", "log/"])
+def test_a_longer_list_asks_no_more_questions(
+    as_owner: Client, sample: Sample, page: str
+) -> None:
+    with CaptureQueriesContext(connection) as few:
+        text(as_owner, page)
+    for number in range(10, 40):
+        person(number, f"Reader {number}")
+        audit.record(guard.SYSTEM, "account.signin")
+    with CaptureQueriesContext(connection) as many:
+        text(as_owner, page)
+    assert len(many) <= len(few)
 
 
 def test_an_unknown_filter_is_passed_over(as_owner: Client, sample: Sample) -> None:

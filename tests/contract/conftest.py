@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from menting.cli.demo.homeserver import Homeserver
+from tests.contract.dialogue import Dialogue
 from tests.contract.matrix import MatrixRig, matrix_rig
+from tests.contract.rig import Vault, listening
 
 #: Channel name -> the fixture of its server, and the way to its rig.
 RIGS = {"matrix": ("homeserver", matrix_rig)}
@@ -25,3 +27,14 @@ async def rig(platform: tuple[str, Homeserver]) -> AsyncIterator[MatrixRig]:
     name, server = platform
     async with RIGS[name][1](server) as made:
         yield made
+
+
+@pytest.fixture
+async def dialogue(rig: MatrixRig) -> Dialogue:
+    """Give a conversation that a person opened."""
+    account, human = await rig.account(), await rig.human()
+    session = await rig.channel.open(account, Vault().keep)
+    async with listening(session) as heard:
+        place = await human.greet(account, "hello")
+        await heard.texts(1)
+    return Dialogue(session, account, human, place)

@@ -86,7 +86,7 @@ async def test_segments_forgotten_between_two_copies_are_copied_anew(
     await fill(spool, numbered(300))
     spool.close()
     copy_once = archive._copy_database  # the moment between the two copies
-    drained = []
+    drained: list[int] = []
 
     def drain_first(path: Path, copy: Path) -> Path:
         if path == folder.visits and not drained:

@@ -59,12 +59,17 @@ class Homeserver:
             await self.stop()
 
     async def start(self) -> None:
-        """Start it, and return when it serves; a second start goes on where it stopped."""
+        """Start it, and return when it serves; a second start goes on where it stopped.
+
+        From a thread that stays: the server ends with the one that started it.
+        """
         self._write_settings()
         with (self._folder / "synapse.out").open("ab") as out:
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603  # a fork, not a wait
                 [self._python, "-m", "synapse.app.homeserver", "-c", "homeserver.yaml"],
                 cwd=self._folder,
+                # There Python finds `sitecustomize`, and runs it before Synapse.
+                env=os.environ | {"PYTHONPATH": str(self._folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -179,13 +184,16 @@ def find_synapse() -> Path:
 
     Raises HomeserverError when there is none.
     """
-    root = Path(__file__).resolve().parents[3]
     named = os.environ.get("MENTING_SYNAPSE")
-    places = [Path(named)] if named else []
-    for place in [*places, *(at / ".synapse/bin/python" for at in (Path.cwd(), root))]:
+    above = (Path.cwd(), Path(__file__).resolve().parents[3])
+    places = [Path(named)] if named else [at / ".synapse/bin/python" for at in above]
+    for place in places:
         if place.is_file():
             return place
-    raise HomeserverError("no Synapse here: run `make demo`, or set MENTING_SYNAPSE")
+    raise HomeserverError(
+        f"no Synapse at {' or '.join(map(str, places))}: run `make demo`, which makes one, "
+        "or set MENTING_SYNAPSE to the Python that has it"
+    )
 
 
 def free_port() -> int:

@@ -206,7 +206,7 @@ class Story:
             zone=ZONE,
         )
         done = await self._program.command(
-            *("visit", "import", "--space", SPACE, "--format", "combined", str(log))
+            *("visit", "import", "--space", SPACE, "--format", "accesslog", str(log))
         )
         kept = await asyncio.to_thread(look.visits, self._folder, SPACE)
         _compare(kept, counted)

@@ -48,6 +48,30 @@ root: {{level: WARNING, handlers: [file]}}
 disable_existing_loggers: false
 """
 
+#: A room costs 7 commits, each a wait for the disk: 4 s instead of 8 s for 60 rooms.
+#: What is lost with the machine's power is a demo.
+#: And it ends with its parent, even one that was killed (PR_SET_PDEATHSIG is 1).
+_SITECUSTOMIZE = """\
+import ctypes
+import signal
+import sqlite3
+import sys
+
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+_connect = sqlite3.connect
+
+
+def connect(*args, **kwargs):
+    connection = _connect(*args, **kwargs)
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection
+
+
+sqlite3.connect = connect
+"""
+
 
 def files(folder: Path, port: int, secret: str) -> dict[str, str]:
     """Return the settings files by name; `secret` lets its holder make accounts."""
@@ -60,4 +84,8 @@ def files(folder: Path, port: int, secret: str) -> dict[str, str]:
         macaroon=secret[::-1],
         form=secrets.token_hex(16),
     )
-    return {"homeserver.yaml": settings, "log.yaml": _LOG.format(folder=folder)}
+    return {
+        "homeserver.yaml": settings,
+        "log.yaml": _LOG.format(folder=folder),
+        "sitecustomize.py": _SITECUSTOMIZE,
+    }

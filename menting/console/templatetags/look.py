@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 from django import template
+from django.conf import settings
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
@@ -120,6 +121,12 @@ def acct(channel: str) -> SafeString:
 def channel(name: str) -> str:
     """Say which platform a channel's name stands for."""
     return str(_CHANNELS.get(name, name.capitalize()))
+
+
+@register.filter
+def language(code: str) -> str:
+    """Say which language a code stands for."""
+    return str(dict(settings.LANGUAGES).get(code.lower(), code))
 
 
 @register.filter
