@@ -1,6 +1,6 @@
 """`menting run`, made to stand still for ever at one step of the sender.
 
-    python -m tests.flows.program PORT [STEP MARKER]
+    python -m tests.flows.program PORT STEP MARKER
 
 Whoever tests reads "standing" from stdout, and kills it then. The product knows nothing
 of this: its sender is taken the place of by a heir that stands.
@@ -55,7 +55,6 @@ class StandingSender(sender.Sender):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        StandingSender.step, StandingSender.marker = sys.argv[2:]
-        sender.Sender = StandingSender  # type: ignore[misc]  # on purpose, here alone
-    run.run(host=None, port=int(sys.argv[1]))
+    port, StandingSender.step, StandingSender.marker = sys.argv[1:]
+    sender.Sender = StandingSender  # type: ignore[misc]  # on purpose, here alone
+    run.run(host=None, port=int(port))

@@ -81,7 +81,11 @@ class Desk:
     @contextlib.asynccontextmanager
     async def program(self, *fault: str) -> AsyncIterator[asyncio.subprocess.Process]:
         """Let the program run within the block, and kill it at its end."""
-        running = await self.spawn("tests.flows.program", str(free_port()), *fault)
+        port = str(free_port())
+        real = ("menting", "run", "--port", port)
+        running = await self.spawn(
+            *(("tests.flows.program", port, *fault) if fault else real)
+        )
         try:
             yield running
         finally:
