@@ -1,22 +1,19 @@
 """`menting visit`: bring old histories in, look at visits, and take them back."""
 
-import csv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
 from menting.base.folder import Folder, Lock, TakenError
-from menting.cli import out, ready, seen
+from menting.cli import loaded, out, ready, seen
+from menting.cli.loaded import rejected_rows
 from menting.visits import read
 from menting.visits.grain import Grain, TooFineError
 from menting.visits.imports import load
-from menting.visits.imports.record import Rejected
 from menting.visits.store import erasure
 from menting.visits.store.base import ALL_SPACES, Dim, StoreError
 from menting.visits.visit import SpaceSeen
@@ -64,10 +61,10 @@ def import_(
     guard.check(actor, "visits.import")
     place = _place(space)
     with (
-        _rejected_rows(folder.rejected / f"{file.name}.rejected.csv") as rejected,
+        rejected_rows(folder.rejected / f"{file.name}.rejected.csv") as rejected,
         out.notes.status(f"reading {file.name}") as shown,
     ):
-        loaded = load.load(
+        done = load.load(
             file,
             store=folder.visits,
             space=SpaceSeen(place.number, place.slug, frozenset(), place.zone),
@@ -77,22 +74,22 @@ def import_(
             on_rejected=rejected.add,
             on_progress=lambda line: shown.update(f"{file.name}: {line:,} lines"),
         )
-    detail = {"space": place.number, "rows": loaded.rows, "rejected": loaded.rejected}
-    if not loaded.is_repeated:
+    detail = {"space": place.number, "rows": done.rows, "rejected": done.rejected}
+    if not done.is_repeated:
         audit.record(
-            actor, "visit.import", target=f"import:{loaded.import_id}", detail=detail
+            actor, "visit.import", target=f"import:{done.import_id}", detail=detail
         )
     document = {
-        "id": loaded.import_id,
+        "id": done.import_id,
         "space": space,
         "format": format_,
-        "rows": loaded.rows,
-        "rejected": loaded.rejected,
-        "passed": loaded.passed,
-        "repeated": loaded.is_repeated,
+        "rows": done.rows,
+        "rejected": done.rejected,
+        "passed": done.passed,
+        "repeated": done.is_repeated,
         "rejected_file": str(rejected.path) if rejected.count else None,
     }
-    out.emit(document, json=json, human=lambda: _show_import(document))
+    out.emit(document, json=json, human=lambda: loaded.show(document))
 
 
 @app.command()
@@ -300,44 +297,3 @@ def _midnight(text: str, zone: ZoneInfo, *, days: int = 0) -> datetime | None:
     if day is None:
         return None
     return datetime.combine(day + timedelta(days=days), time.min, tzinfo=zone)
-
-
-class _RejectedRows:
-    """The file of lines that cannot be read, made at the first of them."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.count = path, 0
-        self._file: Any = None
-
-    def add(self, line: Rejected) -> None:
-        if self._file is None:
-            self._file = self.path.open("w", encoding="utf-8", newline="")
-            csv.writer(self._file).writerow(("line", "reason"))
-        csv.writer(self._file).writerow((line.line, line.reason))
-        self.count += 1
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-
-
-@contextmanager
-def _rejected_rows(path: Path) -> Iterator[_RejectedRows]:
-    rows = _RejectedRows(path)
-    try:
-        yield rows
-    finally:
-        rows.close()
-
-
-def _show_import(document: dict[str, Any]) -> None:
-    if document["repeated"]:
-        out.console.print(f"This file is import {document['id']} already; nothing changed.")
-        return
-    out.console.print(
-        f"Import {document['id']}: {document['rows']:,} visits kept; of the other lines "
-        f"{document['passed']:,} are no page view of a person, and "
-        f"{document['rejected']:,} cannot be read."
-    )
-    if document["rejected_file"]:
-        out.console.print(f"Those that cannot be read: {document['rejected_file']}")
