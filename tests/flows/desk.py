@@ -13,12 +13,16 @@ django.setup()
 
 from menting.accounts import roster, signin  # noqa: E402  # models come first
 from menting.accounts.models import Account  # noqa: E402
-from menting.base import clock  # noqa: E402
+from menting.base import clock, config  # noqa: E402
+from menting.base.folder import Folder  # noqa: E402
 from menting.campaigns import approve, content, plan  # noqa: E402
 from menting.campaigns.models import Delivery  # noqa: E402
 from menting.cli import ready  # noqa: E402
 from menting.people.models import Consent  # noqa: E402
+from menting.spaces import space  # noqa: E402
 from menting.users import guard, house  # noqa: E402
+from menting.visits import read  # noqa: E402
+from menting.workers import roller  # noqa: E402
 
 OWNER = guard.at_shell()
 
@@ -56,6 +60,19 @@ def start(campaign_id: int) -> None:
     approve.start(OWNER, campaign_id)
 
 
+def open_space(slug: str) -> int:
+    """Open a space whose visits are counted."""
+    return space.create(OWNER, slug=slug, name=slug.title(), time_zone="UTC").pk
+
+
+def visited(space_id: int) -> list[str]:
+    """Return the path of each visit that was kept; no program may run meanwhile."""
+    folder = Folder(config.current().data)
+    roller.drain(folder.visits, folder.spool)
+    page = read.log(read.store(folder.visits), space=space_id, limit=100_000)
+    return [seen.path for seen in page.items]
+
+
 def states(campaign_id: int) -> dict[str, int]:
     """Count a campaign's deliveries by state."""
     rows = Delivery.objects.filter(campaign=campaign_id)
@@ -69,7 +86,10 @@ def let_leases_run_out() -> int:
 
 COMMANDS = {
     act.__name__: act
-    for act in (furnish, consents, campaign, start, states, let_leases_run_out)
+    for act in (
+        *(furnish, consents, campaign, start, states, let_leases_run_out),
+        *(open_space, visited),
+    )
 }
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """`kill -9` of the program at five arrows of a send, on a real homeserver behind a proxy.
 
+Visits come in all the while; each that was acknowledged must be kept, and once.
+
 After each kill the program is started again on the same folder. What the recipients have
 is counted at the homeserver, by people who share no code with the program.
 """
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import sys
@@ -29,6 +32,8 @@ SEND = "/send/m.room.message/"
 ON_THE_WIRE = "on the wire"
 ARROWS = ("claimed", "dispatching", ON_THE_WIRE, "answered", "settled")
 PATIENCE_SECONDS = 40
+SPACE = "garden"
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
+        #: Where the running program listens; another one after each kill.
+        self.port = 0
 
     async def spawn(self, *words: str) -> asyncio.subprocess.Process:
         """Start a module of the tests over the folder."""
@@ -81,7 +88,8 @@ class Desk:
     @contextlib.asynccontextmanager
     async def program(self, *fault: str) -> AsyncIterator[asyncio.subprocess.Process]:
         """Let the program run within the block, and kill it at its end."""
-        port = str(free_port())
+        self.port = free_port()
+        port = str(self.port)
         real = ("menting", "run", "--port", port)
         running = await self.spawn(
             *(("tests.flows.program", port, *fault) if fault else real)
@@ -96,7 +104,7 @@ class Desk:
 
 
 @pytest.mark.homeserver
-async def test_no_kill_loses_or_doubles_a_message(
+async def test_no_kill_loses_or_doubles_a_message_or_a_visit(
     homeserver: Homeserver, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk, proxy = Desk(tmp_path / "data"), Proxy(homeserver.url)
@@ -104,7 +112,10 @@ async def test_no_kill_loses_or_doubles_a_message(
         try:
             people = [await _person(homeserver, http, n) for n in range(PEOPLE)]
             await _agree(desk, people, await _roster(homeserver, proxy, tmp_path))
-            rounds = await _kill_everywhere(desk, proxy)
+            space = await desk.ask("open_space", SPACE)
+            async with _visitors(desk, http) as acknowledged:
+                rounds = await _kill_everywhere(desk, proxy)
+            kept = Counter(await desk.ask("visited", space))
             told = {one.number: await desk.ask("states", one.campaign) for one in rounds}
             received = [text for person in people for text in await person.read_all()]
         finally:
@@ -112,12 +123,51 @@ async def test_no_kill_loses_or_doubles_a_message(
     counts = {one.number: _count(one, received) for one in rounds}
     with capsys.disabled():
         _print(rounds, told, counts)
+        sys.stdout.write(
+            f"visits acknowledged {len(acknowledged)}, kept {len(kept)}, "
+            f"twice {sum(n > 1 for n in kept.values())}, "
+            f"missing {len(acknowledged - set(kept))}\n"
+        )
+    assert len(acknowledged) > KILLS_EACH * len(ARROWS)
+    assert acknowledged <= set(kept)
+    assert set(kept.values()) == {1}
     for one in rounds:
         assert set(told[one.number]) <= {"accepted", "rejected", "unknown"}
         assert set(counts[one.number].values()) == {1}, f"somebody got {one} twice"
         # Matrix knows keys: what a kill left unknown was asked for again, and is known.
         assert told[one.number] == {"accepted": PEOPLE}
         assert len(counts[one.number]) == PEOPLE
+
+
+@contextlib.asynccontextmanager
+async def _visitors(desk: Desk, http: aiohttp.ClientSession) -> AsyncIterator[set[str]]:
+    """Visit all the while, each time another page; give those that were acknowledged."""
+    acknowledged: set[str] = set()
+
+    async def _go_on_visiting() -> None:
+        for number in itertools.count():
+            path = f"/page/{number}"
+            if await _visit(desk.port, http, path) == 204:
+                acknowledged.add(path)
+            await asyncio.sleep(0.05)
+
+    async with asyncio.TaskGroup() as group:
+        visiting = group.create_task(_go_on_visiting())
+        yield acknowledged
+        visiting.cancel()
+
+
+async def _visit(port: int, http: aiohttp.ClientSession, path: str) -> int:
+    headers = {"Origin": f"http://localhost:{port}", "User-Agent": BROWSER}
+    try:
+        async with http.post(
+            f"http://127.0.0.1:{port}/v",
+            json={"space": SPACE, "path": path},
+            headers=headers,
+        ) as answer:
+            return answer.status
+    except aiohttp.ClientError:
+        return 0  # killed, or not there yet: nothing was acknowledged
 
 
 class Recipient(Person):
