@@ -30,7 +30,9 @@ def test_no_chinese_text_is_empty_fuzzy_or_english() -> None:
         (e.id if isinstance(e.id, str) else e.id[0], e.string, e.fuzzy) for e in entries
     ]
     assert [t for t, said, fuzzy in texts if fuzzy or not said or not all(said)] == []
-    assert [t for t, said, _ in texts if said == t and t not in SAME and _has_words(t)] == []
+    assert [
+        t for t, said, _ in texts if said == t and t not in SAME and _has_words(t)
+    ] == []
 
 
 def _has_words(text: str) -> bool:
