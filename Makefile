@@ -3,6 +3,9 @@
 
 export UV_PYTHON_DOWNLOADS = never
 export UV_PROJECT_ENVIRONMENT = .venv
+# The machine's own certificates, for those behind a company's proxy (new name and old).
+export UV_SYSTEM_CERTS = true
+export UV_NATIVE_TLS = true
 export MENTING_SYNAPSE ?= $(CURDIR)/.synapse/bin/python
 
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/bin/uv)
@@ -67,7 +70,7 @@ words: .venv/ready
 
 .PHONY: uv
 uv:
-	@command -v $(UV) >/dev/null || python3 -m pip install --quiet --disable-pip-version-check --target .tools 'uv>=0.9'
+	@command -v $(UV) >/dev/null || python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target .tools 'uv>=0.9'
 
 .tools/system: tools/system.sh
 	@sh tools/system.sh

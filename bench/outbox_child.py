@@ -1,9 +1,7 @@
-"""The measuring process of `bench.outbox`: one JSON row a line."""
+"""What `bench.outbox` lets processes of its own do; the figures are what they yield."""
 
 import functools
-import json
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -38,27 +36,26 @@ GOALS = {50: "≥ 20 k", 1: "≥ 8 k"}
 _turns = count()
 
 
-def main(recipients: int) -> None:
-    """Make the folder, measure, and write the rows to stdout."""
+def prepare(recipients: int) -> Iterator[float]:
+    """Make the folder, the people and a campaign; yield the seconds of a bare insert."""
     Folder(config.current().data).prepare()
     call_command("migrate", verbosity=0)
     call_command("createcachetable", verbosity=0)
     fill(recipients)
-    campaign = _campaign()
-    for row in (*_planning(campaign, recipients), *_sending(campaign, recipients)):
-        sys.stdout.write(json.dumps(row) + "\n")
-
-
-def _campaign() -> Campaign:
     house.fill(
         OWNER, legal_name="Bench", contact="b@example.org", language="en", time_zone="UTC"
     )
-    return content.create(OWNER, content.parse(content.SAMPLE))
+    yield _bare_insert(content.create(OWNER, content.parse(content.SAMPLE)))
 
 
-def _planning(campaign: Campaign, recipients: int) -> Iterator[Row]:
-    bare = _bare_insert(campaign)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory starts here
+def measure(recipients: int, bare: float) -> Iterator[Row]:
+    """Plan the campaign, and send a part of it."""
+    campaign = Campaign.objects.get()
+    yield from _planning(campaign, recipients, bare)
+    yield from _sending(campaign, recipients)
+
+
+def _planning(campaign: Campaign, recipients: int, bare: float) -> Iterator[Row]:
     with LockWatch(_raw_connection()) as watch:
         began = time.perf_counter()
         planned = plan.plan(OWNER, campaign.pk).planned
@@ -74,7 +71,6 @@ def _planning(campaign: Campaign, recipients: int) -> Iterator[Row]:
 def _bare_insert(campaign: Campaign) -> float:
     """Return the seconds of one INSERT … SELECT of as many rows, which is then undone."""
     audience.stage(campaign)
-    plan.choose_languages(campaign)
     with transaction.atomic(), connection.cursor() as cursor:
         began = time.perf_counter()
         cursor.execute(plan.INSERT, plan.insert_values(campaign, 0, 1 << 40))

@@ -5,6 +5,7 @@ from typing import Any
 
 from babel.messages import mofile, pofile
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from typing_extensions import override
 
 LOCALE = Path(__file__).resolve().parent.parent / "menting" / "locale"
 
@@ -12,6 +13,7 @@ LOCALE = Path(__file__).resolve().parent.parent / "menting" / "locale"
 class Words(BuildHookInterface[Any]):
     """Compiles the catalogues before a wheel is made."""
 
+    @override
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Run before each build."""
         compile_all()

@@ -11,8 +11,8 @@ from menting.people.models import SendState
 
 log = structlog.get_logger(__name__)
 
-#: Rows a transaction, as in planning: the write lock is held well below half a second.
-CHUNK = 10_000
+#: Rows a transaction: the write lock is held well below half a second.
+CHUNK = 5_000
 #: What is not settled yet. `unknown` is: only a person or the platform can say more.
 OPEN = (SendState.PLANNED, SendState.READY, SendState.CLAIMED, SendState.DISPATCHING)
 

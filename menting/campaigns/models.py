@@ -67,7 +67,7 @@ class Delivery(models.Model):
         Campaign, on_delete=models.PROTECT, related_name="deliveries", db_index=False
     )
     occurrence = models.PositiveIntegerField(default=1)
-    contact = models.ForeignKey(Contact, on_delete=models.PROTECT)
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, db_index=False)
     identity = models.ForeignKey(Identity, on_delete=models.PROTECT, db_index=False)
     conversation = models.ForeignKey(Conversation, on_delete=models.PROTECT, db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, db_index=False)
@@ -94,8 +94,9 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         constraints = [
+            # By contact first: it is also how a person's deliveries are found.
             models.UniqueConstraint(
-                fields=["campaign", "occurrence", "contact"], name="delivery_once_a_person"
+                fields=["contact", "campaign", "occurrence"], name="delivery_once_a_person"
             ),
             models.UniqueConstraint(
                 fields=["campaign", "occurrence", "identity"],

@@ -217,7 +217,7 @@ def top(
         raise typer.BadParameter(f"one of {', '.join([*_DIMENSIONS, VISITOR])}")
     as_of = read.as_of(reader, spool_folder=folder.spool, consumer="tops")
     if as_of is not None:
-        out.notes.print(f"As of {as_of.astimezone(place.zone):%Y-%m-%d %H:%M}.")
+        out.notes.print(_freshness(as_of.astimezone(place.zone)))
     out.emit(
         out.page(items, None),
         json=json,
@@ -225,6 +225,12 @@ def top(
             (dimension, "visits"), [tuple(item.values())[1:3] for item in items]
         ),
     )
+
+
+def _freshness(as_of: datetime) -> str:
+    if as_of.year < 1971:  # nothing that came by the door was counted so far
+        return "The latest visits are not counted here yet."
+    return f"As of {as_of:%Y-%m-%d %H:%M}."
 
 
 @app.command()

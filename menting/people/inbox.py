@@ -75,6 +75,7 @@ def _take(batch: _Batch, event: Event) -> None:
     if event.type is EventType.PROFILE:
         return
     conversation = _conversation(batch, event, identity, at=at)
+    _note_audience(batch, conversation, event.audience)
     if event.type is EventType.LEFT:
         _leave(conversation, event_id, at=at)
     elif event.type in _WRITTEN:
@@ -136,7 +137,7 @@ def _write(
     )
     contacts.seen(conversation.identity.contact, at=at, text=text)
     was_encrypted = conversation.is_encrypted
-    _note_written(conversation, message, audience=event.audience)
+    _note_written(conversation, message)
     if not message.is_unreadable:
         is_first = conversation.pk in batch.silent
         batch.silent.discard(conversation.pk)
@@ -145,22 +146,26 @@ def _write(
         answers.say_unreadable(message)
 
 
-def _note_written(conversation: Conversation, message: Message, *, audience: int) -> None:
-    if conversation.audience != audience:
-        # The same place, seen by every person in it.
-        Conversation.objects.filter(
-            account=conversation.account_id, external_id=conversation.external_id
-        ).update(audience=audience)
-    conversation.audience = audience
+def _note_audience(batch: _Batch, conversation: Conversation, audience: int) -> None:
+    """Note how many are there, for every person of the place: a third ends a dialogue."""
+    if conversation.audience == audience:
+        return
+    Conversation.objects.filter(
+        account=conversation.account_id, external_id=conversation.external_id
+    ).update(audience=audience)
+    for known in batch.conversations.values():
+        if known.external_id == conversation.external_id:
+            known.audience = audience
+
+
+def _note_written(conversation: Conversation, message: Message) -> None:
     conversation.unread += 1
     # Whoever writes is there; a message told late says nothing of now.
     if message.at >= conversation.last_at:
         conversation.is_encrypted = message.is_unreadable
         conversation.is_closed = False
         conversation.last_at = message.at
-    conversation.save(
-        update_fields=["audience", "is_encrypted", "unread", "is_closed", "last_at"]
-    )
+    conversation.save(update_fields=["is_encrypted", "unread", "is_closed", "last_at"])
 
 
 def _leave(conversation: Conversation, event_id: str, *, at: datetime) -> None:

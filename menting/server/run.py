@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ipaddress
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -67,6 +68,7 @@ def listen(settings: config.Settings) -> socket.socket:
 
 async def serve(folder: Folder, listener: socket.socket) -> None:
     """Run everything until SIGTERM or SIGINT, or until one part fails."""
+    _allow_many_files()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -124,6 +126,12 @@ def _web_settings(front: Front) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=64 * 1024,
     )
+
+
+def _allow_many_files() -> None:
+    """Raise our limit to what the system allows: each account holds a connection."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _is_loopback(host: str) -> bool:

@@ -150,7 +150,7 @@ class Door:
     def _who(self, beacon: Beacon, space: SpaceSeen) -> int:
         if not beacon.who:
             return 0
-        now = clock.millis(clock.now())
+        now = clock.now_millis()
         return stamps.read_who(self._key, space_id=space.id, token=beacon.who, now=now)
 
     def _check_known(self, origin: bytes) -> None:

@@ -63,7 +63,7 @@ class Observer:
         agent = caller.agent(user_agent)
         if agent.is_bot:
             return None
-        at = clock.millis(clock.now())
+        at = clock.now_millis()
         day = self._days.day(at, zone=space.zone)
         who, anon, country, referrer = 0, 0, "", ""
         if not request.wants_no_tracking():
@@ -107,7 +107,7 @@ class Observer:
         self._timer = loop.call_later(max(delay_ms, 0) / 1000 + 1, self._destroy)
 
     def _destroy(self) -> None:
-        now = clock.millis(clock.now())
+        now = clock.now_millis()
         self._salts.destroy(now)
         self._timer = None
         if self._salts.next_end():

@@ -218,7 +218,7 @@ class _Writer:
         if self._path is not None:
             return self._path
         # A name never comes back, so that a watermark cannot be taken for another file's.
-        name = f"{clock.millis(clock.now()):012x}-{secrets.token_hex(4)}{SUFFIX}"
+        name = f"{clock.now_millis():012x}-{secrets.token_hex(4)}{SUFFIX}"
         path = self._folder / name
         with self._lock:
             self._handle = os.open(path, _NEW_FILE, 0o600)

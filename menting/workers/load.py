@@ -23,10 +23,14 @@ class Load:
     is_dispatched: bool = False
 
 
-def tidy(now: datetime) -> None:
-    """Recover what dead senders held, release planned rows, and end what is done."""
+def recover(now: datetime) -> None:
+    """Take back what senders that are gone have held."""
     recovery.recover(now)
     replies.recover(now)
+
+
+def tidy(now: datetime) -> None:
+    """Release planned rows, sign guestbooks, and end what is done."""
     advance.make_ready()
     postings.sign_guestbooks(now=now)
     advance.finish(now=now)

@@ -39,8 +39,10 @@ MOST_AT_ONCE = 64
 STOP_SECONDS = 4.0
 #: A server that does not answer is left alone so long: no lane turns unknown by the row.
 REST_AFTER_UNKNOWN = timedelta(seconds=5)
-#: How often leases, planned rows and unknown outcomes are looked at.
+#: How often planned rows and campaigns that end are looked at.
 TIDY_EVERY = timedelta(seconds=0.25)
+#: How often leases and unknown outcomes are: each look takes the write lock for a moment.
+RECOVER_EVERY = timedelta(seconds=2)
 
 
 class Live(Protocol):
@@ -77,7 +79,7 @@ class Sender:
         self._wire = asyncio.Semaphore(MOST_AT_ONCE)
         self._awake = asyncio.Event()
         self._stopping = False
-        self._tidied_at = clock.now() - TIDY_EVERY
+        self._tidied_at = self._recovered_at = clock.now() - RECOVER_EVERY
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop`; then end between two messages, within a few seconds."""
@@ -126,6 +128,9 @@ class Sender:
         if now - self._tidied_at >= TIDY_EVERY:
             self._tidied_at = now
             load.tidy(now)
+        if now - self._recovered_at >= RECOVER_EVERY:
+            self._recovered_at = now
+            load.recover(now)
             again = load.take_unknown(self._me, self._idempotent(accounts), now=now)
             if again:
                 return again

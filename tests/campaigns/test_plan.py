@@ -258,6 +258,12 @@ def test_each_hot_statement_seeks_by_its_index() -> None:
     assert "d USING INDEX delivery_ready (campaign_id=? AND account_id=? AND due<?)" in pick
     assert "SCAN" not in pick
     assert "TEMP B-TREE" not in pick
+    old = Delivery.objects.filter(settled_at__lt=clock.now()).exclude(text="")
+    assert "delivery_texts" in old.order_by("settled_at")[:1000].explain()
+    steps = statements.OF["delivery"]
+    assert "delivery_leased" in _way(steps.leased, ())
+    expired = steps.expired.format(expired="(lease_until <= %s or lease_by = %s)")
+    assert "delivery_leased" in _way(expired, (now, "me"))
     waiting = _way(statements.WAITING.format(accounts="1, 2"), (1, now))
     assert "delivery_ready" in waiting
     audience.stage(world.draft(content.SAMPLE))

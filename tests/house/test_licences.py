@@ -21,13 +21,12 @@ def _locked() -> list[str]:
 
 def _terms(name: str) -> str | None:
     try:
-        about = metadata.metadata(name)
+        about = metadata.metadata(name).json
     except metadata.PackageNotFoundError:
         return None  # locked for another platform or Python
-    rows = about.get_all("Classifier", [])
-    classifiers = [row for row in rows if row.startswith("License")]
-    stated = [about.get("License-Expression", ""), (about.get("License") or "")[:200]]
-    return " ".join([*stated, *classifiers]).strip()
+    rows = [row for row in about.get("classifier", []) if row.startswith("License")]
+    stated = [about.get("license_expression", ""), about.get("license", "")[:200]]
+    return " ".join([*map(str, stated), *rows]).strip()
 
 
 def _is_strong(terms: str) -> bool:

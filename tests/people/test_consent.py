@@ -173,6 +173,16 @@ def test_words_in_a_group_grant_nothing_but_withdraw() -> None:
     assert lin.agreed() is None
 
 
+def test_a_third_person_who_joins_ends_the_dialogue_and_its_consent() -> None:
+    lin = Person(account())
+    lin.writes("subscribe")
+    other = Person(lin.account, room=lin.room)
+    other.receive(other.event(EventType.JOINED, audience=2))
+    assert lin.agreed() is None
+    other.leaves(audience=1)
+    assert lin.agreed() is not None
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

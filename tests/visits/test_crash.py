@@ -13,6 +13,7 @@ from menting.visits.store.reading import EmbeddedReader
 from menting.workers import roller
 from tests.visits.conftest import FIREFOX, ORIGIN
 
+#: Serves a door for one origin, and rolls; prints its port.
 SERVER = """
 import asyncio, socket, sys
 from pathlib import Path

@@ -6,13 +6,14 @@ import json as jsonlib
 import os
 import random
 import secrets
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -41,18 +42,21 @@ def demo(
         os.environ.update(program.environment)
         config.current.cache_clear()
         ready.database(make=True)
-        with _reported():
+        with _reported(program):
             asyncio.run(_demo(program, accounts, people, chosen, leave=leave, json=json))
 
 
 @contextlib.contextmanager
-def _reported() -> Iterator[None]:
+def _reported(program: Program) -> Iterator[None]:
     try:
         yield
-    except (HomeserverError, StepFailedError) as error:
+    except HomeserverError as error:
         out.fail(str(error))
-    except KeyboardInterrupt:
-        out.notes.print("Stopped.")
+    except StepFailedError as error:
+        out.notes.print(program.last_words(), highlight=False)
+        out.fail(str(error))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        out.notes.print("Stopped, and everything removed.")
 
 
 async def _demo(
@@ -62,8 +66,8 @@ async def _demo(
     from menting.cli.demo import crowd
     from menting.cli.demo.story import CONTACT, LEGAL_NAME, MARKER, Size, Story, shop
 
-    began = time.monotonic()
-    say = _sayer(began)
+    _stop_in_order()
+    say = _sayer(time.monotonic())
     homeserver = Homeserver(program.folder.parent / "homeserver")
     say("starting a Matrix homeserver")
     async with homeserver.running():
@@ -72,24 +76,35 @@ async def _demo(
         await homeserver.register({**shops, **guests})
         await homeserver.open_wall(shop(0))
         say(f"{accounts} accounts and {people} people have a home")
-        cast = {
-            "homeserver": homeserver.url,
-            "people": [(name, homeserver.password(name)) for name in guests],
-            "shops": [homeserver.handle(name) for name in shops],
-            "wall": homeserver.wall,
-            "marker": MARKER,
-            "seed": seed,
-        }
-        async with program.running(), crowd.gathered(cast, say) as together:
+        told = _cast(homeserver, shops, guests) | {"marker": MARKER, "seed": seed}
+        async with program.running(), crowd.gathered(told, say) as together:
             link = await program.command("init", "--owner", "owner@demo.example")
             await program.open_house(link["link"], legal_name=LEGAL_NAME, contact=CONTACT)
             size = Size(accounts=accounts, people=people, seed=seed)
             story = Story(size=size, program=program, homeserver=homeserver, say=say)
-            told = await story.tell(together)
+            counted = await story.tell(together)
             say("done")
-            _print(asdict(told), json=json)
+            _print(asdict(counted), json=json)
             if not leave:
                 await _stay(program)
+
+
+def _cast(
+    homeserver: Homeserver, shops: Iterable[str], guests: Iterable[str]
+) -> dict[str, object]:
+    return {
+        "homeserver": homeserver.url,
+        "people": [(name, homeserver.password(name)) for name in guests],
+        "shops": [homeserver.handle(name) for name in shops],
+        "wall": homeserver.wall,
+    }
+
+
+def _stop_in_order() -> None:
+    """Let SIGTERM and Ctrl-C end the demo from inside: programs first, then the folder."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, cast("asyncio.Task[None]", task).cancel)
 
 
 def _guests(people: int, seed: int) -> dict[str, str]:

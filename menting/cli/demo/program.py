@@ -27,6 +27,7 @@ class Program:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._log = folder.parent / "menting.log"
         self.port = _free_port()
         self.url = f"http://localhost:{self.port}"
         self.environment = {
@@ -43,7 +44,12 @@ class Program:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        told, said = await child.communicate()
+        try:
+            told, said = await child.communicate()
+        finally:
+            if child.returncode is None:  # the demo is being stopped
+                child.kill()
+                await child.wait()
         if child.returncode and not may_fail:
             raise StepFailedError(f"menting {' '.join(args)}: {said.decode().strip()}")
         document: dict[str, Any] = json.loads(told)
@@ -52,7 +58,7 @@ class Program:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep the program running within the block, and stop it as systemd would."""
-        log = (self.folder.parent / "menting.log").open("wb")
+        log = self._log.open("wb")
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "menting", "run"),
             env=os.environ | self.environment,
@@ -66,6 +72,11 @@ class Program:
                 child.send_signal(signal.SIGTERM)
             await asyncio.wait_for(child.wait(), STOP_SECONDS)
             log.close()
+
+    def last_words(self) -> str:
+        """Return the end of the program's own log, for a demo that failed."""
+        log = self._log
+        return "\n".join(log.read_text().splitlines()[-8:]) if log.exists() else ""
 
     async def page(self, path: str) -> str:
         """Return a public page as anybody gets it."""

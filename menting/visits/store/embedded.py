@@ -105,7 +105,7 @@ class Embedded:
         self, *, space: int, digest: str, form: str, zone: str, house_zone: str
     ) -> Import:
         """Return the import of this file into this space: new, or the one there is."""
-        now = clock.millis(clock.now())
+        now = clock.now_millis()
         with transaction(self._db):
             self._db.execute(
                 "insert or ignore into import (space, digest, format, zone, house_zone, "
@@ -130,7 +130,7 @@ class Embedded:
 
     def forget_segments(self, present: Iterable[str]) -> None:
         """Drop the marks of segments that are gone since a week."""
-        limit = clock.millis(clock.now()) - MARK_KEPT_MS
+        limit = clock.now_millis() - MARK_KEPT_MS
         kept = set(present)
         gone = [
             (segment,)
@@ -252,7 +252,7 @@ class Embedded:
         return Import(*row)
 
     def _set(self, mark: Mark) -> None:
-        now = clock.millis(clock.now())
+        now = clock.now_millis()
         self._db.execute(_MARK, (mark.consumer, mark.segment, mark.upto, now))
 
 
