@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from django.utils import translation
 
 from menting.people import ledger
 from tests.servers.synapse import homeserver  # noqa: F401  # a fixture: one server for all
@@ -21,3 +22,10 @@ def _ledger_of_consent(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if is_emptied:
         ledger.unguard()
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Tell refusals in English, as commands do, and let no test change it for the next."""
+    with translation.override("en"):
+        yield

@@ -6,6 +6,7 @@ from itertools import islice
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
 
 from menting.accounts import bell
 from menting.accounts.models import Account, AccountState
@@ -83,7 +84,8 @@ def _rows(ids: Iterable[int] | None) -> Iterator[QuerySet[Account]]:
         rows = there.filter(pk__in=chunk)
         found = set(rows.values_list("pk", flat=True))
         if missing := [str(pk) for pk in chunk if pk not in found]:
-            raise UnknownAccountError(f"there is no account {', '.join(missing[:5])}")
+            told = gettext("there is no account %(ids)s")
+            raise UnknownAccountError(told % {"ids": ", ".join(missing[:5])})
         yield rows
 
 

@@ -126,19 +126,15 @@ def remove(account_id: Id, json: Json = False) -> None:
 
 @out.command_errors()
 def _import(file: Path, dry_run: bool) -> "tuple[roster.Stored, list[roster.Rejected]]":
-    from django.utils import translation
-
     from menting.accounts import roster, vault
     from menting.users import guard
 
-    # The console tells the same reasons in its reader's language; commands speak English.
-    with translation.override("en"):
-        try:
-            read = roster.read(file)
-            act = roster.dry_run if dry_run else roster.store
-            return act(guard.at_shell(), read), read.rejected
-        except (roster.RosterError, vault.KeyMissingError) as error:
-            out.fail(f"{file}: {error}")
+    try:
+        read = roster.read(file)
+        act = roster.dry_run if dry_run else roster.store
+        return act(guard.at_shell(), read), read.rejected
+    except (roster.RosterError, vault.KeyMissingError) as error:
+        out.fail(f"{file}: {error}")
 
 
 def _page(*, state: str, channel: str, cursor: str | None, limit: int) -> "read.Page":

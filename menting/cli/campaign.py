@@ -170,19 +170,17 @@ def resolve(
 def _do(act: "Callable[[Actor], Any]") -> Any:
     """Do what an operator asked for, or say in one line why it was refused."""
     from django.core.exceptions import ObjectDoesNotExist
-    from django.utils import translation
 
     from menting.campaigns.errors import CampaignError
     from menting.users import guard
     from menting.users.house import HouseIncompleteError
 
-    with translation.override("en"):
-        try:
-            return act(guard.at_shell())
-        except (CampaignError, HouseIncompleteError, OSError) as error:
-            out.fail(str(error))
-        except ObjectDoesNotExist:
-            out.fail("there is none with this id; the console lists campaigns")
+    try:
+        return act(guard.at_shell())
+    except (CampaignError, HouseIncompleteError, OSError) as error:
+        out.fail(str(error))
+    except ObjectDoesNotExist:
+        out.fail("there is none with this id; the console lists campaigns")
 
 
 def _dry_run(campaign_id: int, *, cursor: int, limit: int, json: bool) -> None:

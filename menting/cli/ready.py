@@ -34,8 +34,12 @@ def database(*, make: bool = False, migrate: bool = True) -> Folder:
     chosen.prepare()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "menting.server.settings")
     django.setup()
+    from django.utils import translation
+
     from menting.server import logs, upgrade
 
+    # Pages speak their reader's language; commands, and what workers store, English.
+    translation.activate("en")
     # To stderr, and only what is amiss: a command's stdout is its result alone.
     logs.configure("WARNING")
     if not migrate:

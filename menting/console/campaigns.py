@@ -7,10 +7,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy
 
-from menting.campaigns import audience, content, plan, text
+from menting.campaigns import content, plan, text
 from menting.campaigns.errors import ContentError
 from menting.campaigns.models import Campaign, CampaignState, Delivery, Posting
-from menting.console import charts, filters, keyset, needs, progress
+from menting.console import charts, filters, keyset, needs, progress, reasons
 from menting.console.page import OperatorRequest, both, show, shown
 from menting.people.models import SendState
 from menting.users import house
@@ -18,10 +18,6 @@ from menting.users import house
 _STARTS_FROM = (CampaignState.PLANNED, CampaignState.PAUSED)
 #: Lanes that a page shows at first, and when all are asked for.
 _LANES, _ALL_LANES = 10, 500
-
-
-#: reason of the plan -> its word; what a plan stored once is shown for ever.
-_REASONS = {reason.value: reason.label for reason in audience.Reason}
 
 
 class TomlForm(forms.Form):
@@ -172,12 +168,12 @@ def _texts(one: Campaign) -> list[dict[str, Any]]:
     return texts
 
 
-def _left_out(reasons: dict[str, int]) -> list[dict[str, Any]]:
-    most = max(reasons.values(), default=0)
-    ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+def _left_out(counted: dict[str, int]) -> list[dict[str, Any]]:
+    most = max(counted.values(), default=0)
+    ranked = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     return [
         {
-            "word": _REASONS.get(reason, reason),
+            "word": reasons.word(reason),
             "count": n,
             "bar": charts.thin(n, of=most, fill="f-ink3"),
         }

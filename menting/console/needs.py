@@ -10,6 +10,7 @@ from django.utils.translation import gettext, ngettext, pgettext
 
 from menting.accounts.models import Account, AccountState
 from menting.campaigns.models import Campaign, CampaignState, Delivery
+from menting.console import reasons
 from menting.console.templatetags.look import channel
 from menting.people.models import SendState
 from menting.spaces.models import GuestbookEntry, Space
@@ -115,7 +116,7 @@ def _campaigns(actor: Actor) -> Iterator[Call]:
     for campaign in stopped.order_by("pk")[:5]:
         yield Call(
             title=gettext("“%(name)s” stopped by itself") % {"name": campaign.name},
-            detail=campaign.reason,
+            detail=reasons.word(campaign.reason),
             url=reverse("console:campaign", args=[campaign.pk]),
             verb=gettext("Look"),
             since=campaign.started_at,

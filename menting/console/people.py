@@ -15,7 +15,7 @@ from django.utils.translation import gettext, gettext_lazy
 from menting.campaigns.models import Delivery
 from menting.console import filters, keyset, timeline
 from menting.console.page import OperatorRequest, after, done, refused, show, shown
-from menting.console.templatetags.look import MARKS, channel
+from menting.console.templatetags.look import MARKS, channel, purpose
 from menting.people import erase as erasing
 from menting.people import export as exporting
 from menting.people.models import ANY_PURPOSE, Consent, Contact, Erasure, Message, SendState
@@ -141,10 +141,8 @@ def standings(ledger: Iterable[Consent]) -> list[Standing]:
                 latest[key] = entry
         latest[entry.purpose, account] = entry
     return [
-        Standing(
-            timeline.purpose_word(purpose), account, entry.act, str(entry.get_act_display())
-        )
-        for (purpose, account), entry in sorted(latest.items())
+        Standing(purpose(what), account, entry.act, str(entry.get_act_display()))
+        for (what, account), entry in sorted(latest.items())
     ]
 
 
@@ -189,11 +187,11 @@ def _lines(contacts: list[Contact]) -> list[dict[str, Any]]:
 def _by_purpose(found: list[Standing]) -> list[Standing]:
     """Return one standing a purpose; a consent with any account comes first."""
     best: dict[str, Standing] = {}
-    named = [one for one in found if one.purpose != timeline.purpose_word(ANY_PURPOSE)]
+    named = [one for one in found if one.purpose != purpose(ANY_PURPOSE)]
     for one in named or found:
         if one.purpose not in best or one.act == Consent.Act.GRANTED:
             best[one.purpose] = one
-    return [best[purpose] for purpose in sorted(best)]
+    return [best[what] for what in sorted(best)]
 
 
 def _counts(one: Contact) -> dict[str, int]:
@@ -216,7 +214,7 @@ def _numbered(ledger: list[Consent]) -> list[dict[str, Any]]:
             "number": number,
             "entry": entry,
             "mark": MARKS[entry.act],
-            "purpose": timeline.purpose_word(entry.purpose),
+            "purpose": purpose(entry.purpose),
             "hash": f"{bytes(entry.hash).hex()[:4]}…{bytes(entry.hash).hex()[-2:]}",
         }
         for number, entry in enumerate(ordered, start=1)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 from menting.accounts.models import Account
 from menting.campaigns.models import Delivery
-from menting.console.templatetags.look import channel
+from menting.console.templatetags.look import channel, purpose
 from menting.people.models import Consent, Contact, Message, Reply
 from menting.spaces.models import GuestbookEntry
 
@@ -126,7 +126,7 @@ def _consents(contact: Contact, before: datetime | None) -> Iterator[Moment]:
             at=row.at,
             icon="consent" if is_grant else "withdraw",
             title=gettext("%(act)s: “%(purpose)s”")
-            % {"act": row.get_act_display(), "purpose": purpose_word(row.purpose)},
+            % {"act": row.get_act_display(), "purpose": purpose(row.purpose)},
             detail=_evidence(row),
         )
 
@@ -152,11 +152,6 @@ def _entries(contact: Contact, before: datetime | None) -> Iterator[Moment]:
             title=gettext("Signed the guestbook of %(space)s") % {"space": row.space.name},
             quote=row.text,
         )
-
-
-def purpose_word(purpose: str) -> str:
-    """Return a purpose as people read it; the star means every purpose."""
-    return gettext("every purpose") if purpose == "*" else purpose
 
 
 def _by(account: Account) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
-from django.utils.translation import gettext, pgettext_lazy
+from babel import Locale
+from django.utils.translation import get_language, gettext, pgettext_lazy
 
 from menting.console.places import Place
 from menting.console.visitbook import NONE, Count
@@ -76,6 +77,12 @@ def page_word(path: str) -> str:
     return gettext("First page") if path in ("", "/") else path
 
 
+def country_word(code: str) -> str:
+    """Return a country's name (CLDR) in the page's language; an unknown code as it is."""
+    names = Locale.parse(get_language() or "en", sep="-").territories
+    return str(names.get(code, code))
+
+
 def _nameless(seen: Seen, letters: dict[str, str]) -> str:
     """Return the letter of a nameless visitor, theirs for this day of this page alone."""
     if seen.who:
@@ -95,5 +102,5 @@ def _origin(seen: Seen) -> str:
         if seen.referrer
         else gettext("opened directly")
     )
-    told = (came, seen.country, str(_DEVICES.get(seen.device, seen.device)))
+    told = (came, country_word(seen.country), str(_DEVICES.get(seen.device, seen.device)))
     return gettext(", ").join(word for word in told if word)

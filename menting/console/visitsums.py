@@ -237,4 +237,4 @@ def _word(value: str, dimension: str) -> str:
         return (
             gettext("opened directly") if dimension == "referrer" else gettext("not known")
         )
-    return value
+    return visitlog.country_word(value) if dimension == "country" else value

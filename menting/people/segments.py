@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
+from django.utils.translation import gettext
 
 from menting.people import tidy
 from menting.people.consent import IN_FORCE
@@ -21,6 +22,7 @@ MOST_DEPTH = 20
 MOST_LEAVES = 200
 
 _BRANCHES = ("all", "any", "not")
+_EXAMPLE = '{"field": "language", "is": "en"}'
 
 
 class SegmentError(Exception):
@@ -42,23 +44,24 @@ class _Compiler:
 
     def node(self, tree: object, place: str, *, depth: int) -> Q:
         if depth > MOST_DEPTH:
-            raise SegmentError(f"{place}: conditions nest at most {MOST_DEPTH} deep")
+            told = gettext("conditions nest at most %(most)d deep")
+            raise _refusal(place, told % {"most": MOST_DEPTH})
         if not isinstance(tree, dict) or not tree:
-            raise SegmentError(
-                f'{place}: must be an object such as {{"field": "language", "is": "en"}}'
-            )
+            told = gettext("must be an object such as %(example)s")
+            raise _refusal(place, told % {"example": _EXAMPLE})
         branch = [key for key in _BRANCHES if key in tree]
         if not branch:
             return self._leaf(tree, place)
         if len(tree) > 1:
-            raise SegmentError(f'{place}: "{branch[0]}" stands alone in its object')
+            told = gettext("“%(name)s” stands alone in its object")
+            raise _refusal(place, told % {"name": branch[0]})
         return self._branch(branch[0], tree[branch[0]], f"{place}.{branch[0]}", depth)
 
     def _branch(self, kind: str, value: object, place: str, depth: int) -> Q:
         if kind == "not":
             return ~self.node(value, place, depth=depth + 1)
         if not isinstance(value, list) or not value:
-            raise SegmentError(f"{place}: must be a list with at least one condition")
+            raise _refusal(place, gettext("must be a list with at least one condition"))
         met = Q()
         for number, item in enumerate(value):
             one = self.node(item, f"{place}[{number}]", depth=depth + 1)
@@ -68,29 +71,31 @@ class _Compiler:
     def _leaf(self, tree: dict[str, Any], place: str) -> Q:
         self._leaves += 1
         if self._leaves > MOST_LEAVES:
-            raise SegmentError(f"{place}: a segment has at most {MOST_LEAVES} conditions")
+            told = gettext("a segment has at most %(most)d conditions")
+            raise _refusal(place, told % {"most": MOST_LEAVES})
         name = tree.get("field")
         operations = _FIELDS.get(name) if isinstance(name, str) else None
         if operations is None:
-            raise SegmentError(f"{place}.field: must be one of {_listed(_FIELDS)}")
+            told = gettext("must be one of %(known)s") % {"known": _listed(_FIELDS)}
+            raise _refusal(f"{place}.field", told)
         given = [key for key in tree if key != "field"]
         if len(given) != 1 or given[0] not in operations:
-            raise SegmentError(
-                f'{place}: "{name}" takes exactly one of {_listed(operations)}'
-            )
+            told = gettext("“%(name)s” takes exactly one of %(known)s")
+            raise _refusal(place, told % {"name": name, "known": _listed(operations)})
         return operations[given[0]](tree[given[0]], f"{place}.{given[0]}")
 
 
 def _text(value: object, place: str) -> str:
     is_text = isinstance(value, str) and value.strip() and tidy.text(value) == value
     if not isinstance(value, str) or not is_text or len(value) > 255:
-        raise SegmentError(f"{place}: must be a text of 1 to 255 characters")
+        raise _refusal(place, gettext("must be a text of 1 to 255 characters"))
     return value.strip()
 
 
 def _texts(value: object, place: str) -> list[str]:
     if not isinstance(value, list) or not value:
-        raise SegmentError(f'{place}: must be a list such as ["en", "zh-hans"]')
+        told = gettext("must be a list such as %(example)s")
+        raise _refusal(place, told % {"example": '["en", "zh-hans"]'})
     return [_text(item, f"{place}[{number}]") for number, item in enumerate(value)]
 
 
@@ -100,7 +105,8 @@ def _moment(value: object, place: str) -> datetime:
         at = datetime.fromisoformat(_text(value, place))
         return (at if at.tzinfo else at.replace(tzinfo=house.zone())).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise SegmentError(f'{place}: must be a date such as "2026-05-31"') from error
+        told = gettext("must be a date such as %(example)s")
+        raise _refusal(place, told % {"example": '"2026-05-31"'}) from error
 
 
 def _account(value: object, place: str) -> Q:
@@ -109,7 +115,7 @@ def _account(value: object, place: str) -> Q:
     elif isinstance(value, str):
         key = {"account__handle": _text(value, place)}
     else:
-        raise SegmentError(f"{place}: must be an account's number or its handle")
+        raise _refusal(place, gettext("must be an account's number or its handle"))
     spoke = Conversation.objects.filter(**key)
     return Q(pk__in=spoke.values("identity__contact"))
 
@@ -147,3 +153,7 @@ _FIELDS: Mapping[str, Mapping[str, Callable[[object, str], Q]]] = {
 
 def _listed(names: Mapping[str, object]) -> str:
     return ", ".join(f'"{name}"' for name in names)
+
+
+def _refusal(place: str, why: str) -> SegmentError:
+    return SegmentError(gettext("%(place)s: %(why)s") % {"place": place, "why": why})

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
+from django.utils.translation import gettext
 
 from menting.accounts.models import Account
 from menting.base import clock, ids
@@ -79,6 +80,7 @@ def sign_invited(*, invitation_id: int, account_id: int, text: str) -> Guestbook
     """
     invitation = Invitation.objects.filter(pk=invitation_id, revoked_at=None).first()
     if invitation is None:
+        # Not translated: it is kept as the posting's reason, which every operator reads.
         raise NotInvitedError(f"invitation {invitation_id} was taken back or never given")
     account = Account.objects.get(pk=account_id)
     name, text = _words((account.name or account.handle)[:NAME_LENGTH], text)
@@ -130,7 +132,8 @@ def revoke(actor: Actor, invitation_id: int) -> None:
     guard.check(actor, "spaces.write")
     standing = Invitation.objects.filter(pk=invitation_id, revoked_at=None)
     if not standing.update(revoked_at=clock.now()):
-        raise NotInvitedError(f"invitation {invitation_id} was taken back or never given")
+        told = gettext("invitation %(id)d was taken back or never given")
+        raise NotInvitedError(told % {"id": invitation_id})
     audit.record(actor, "invitation.revoke", target=f"invitation:{invitation_id}")
 
 

@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from menting.base import clock, ids
 from menting.spaces.models import Link, Space
@@ -42,12 +43,14 @@ def follow(code: str) -> Link | None:
 def _checked(url: str) -> str:
     url = url.strip()
     if len(url) > URL_LENGTH:
-        raise BadLinkError(f"an address has at most {URL_LENGTH} characters")
+        told = gettext("an address has at most %(most)d characters")
+        raise BadLinkError(told % {"most": URL_LENGTH})
     try:
         parts = urlsplit(url)
         is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         is_web = False
     if not is_web or not url.isprintable() or " " in url:
-        raise BadLinkError(f"{url!r} is no web address: give https://…")
+        told = gettext("“%(url)s” is no web address: give https://…")
+        raise BadLinkError(told % {"url": url})
     return url

@@ -4,6 +4,7 @@ from pathlib import PurePath
 
 from django.db import transaction
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
 from menting.base import clock, ids
 from menting.spaces import markdown, space
@@ -66,13 +67,12 @@ def edit(actor: Actor, post: Post, text: str) -> Post:
 
 def _rendered(text: str) -> markdown.Rendered:
     if not text.strip():
-        raise BadPostError("the text is empty")
+        raise BadPostError(gettext("the text is empty"))
     if len(text) > TEXT_LENGTH:
-        raise BadPostError(
-            f"the text has {len(text)} characters, at most {TEXT_LENGTH} are possible"
-        )
+        told = gettext("the text has %(count)d characters, at most %(most)d are possible")
+        raise BadPostError(told % {"count": len(text), "most": TEXT_LENGTH})
     if "\0" in text:
-        raise BadPostError("the text holds a NUL byte: it is no text file")
+        raise BadPostError(gettext("the text holds a NUL byte: it is no text file"))
     return markdown.render(text)
 
 

@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext
 
 from menting.base import clock
 from menting.spaces.models import SLUG, Space
@@ -85,37 +86,40 @@ def check_origin(text: str) -> str:
     parts = urlsplit(text.strip().lower().rstrip("/"))
     is_bare = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
     if parts.scheme not in ("http", "https") or not parts.hostname or not is_bare:
-        raise BadSpaceError(f"{text!r} is no origin: give https://HOST, without a path")
+        told = gettext("“%(text)s” is no origin: give https://HOST, without a path")
+        raise BadSpaceError(told % {"text": text})
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def _check_slug(slug: str) -> None:
     if not re.fullmatch(SLUG, slug):
-        raise BadSpaceError(
-            f"{slug!r} cannot be an address: use 1 to 40 small letters, figures and "
+        told = gettext(
+            "“%(slug)s” cannot be an address: use 1 to 40 small letters, figures and "
             "hyphens, with a letter or figure at both ends"
         )
+        raise BadSpaceError(told % {"slug": slug})
     if Space.objects.filter(slug=slug).exists():
-        raise BadSpaceError(f"there is a space {slug!r} already: choose another")
+        told = gettext("there is a space “%(slug)s” already: choose another")
+        raise BadSpaceError(told % {"slug": slug})
 
 
 def _check_words(name: str, about: str) -> None:
     if not name.strip() or len(name) > NAME_LENGTH:
-        raise BadSpaceError(f"a space's name has 1 to {NAME_LENGTH} characters")
+        told = gettext("a space's name has 1 to %(most)d characters")
+        raise BadSpaceError(told % {"most": NAME_LENGTH})
     if len(about) > ABOUT_LENGTH:
-        raise BadSpaceError(
-            f"what is said of a space has at most {ABOUT_LENGTH} characters"
-        )
+        told = gettext("what is said of a space has at most %(most)d characters")
+        raise BadSpaceError(told % {"most": ABOUT_LENGTH})
 
 
 def _check_zone(time_zone: str) -> None:
     if time_zone not in available_timezones():
-        raise BadSpaceError(
-            f"there is no time zone {time_zone!r}: use a name like Asia/Shanghai"
-        )
+        told = gettext("there is no time zone “%(zone)s”: use a name like Asia/Shanghai")
+        raise BadSpaceError(told % {"zone": time_zone})
 
 
 def _check_language(language: str) -> None:
     known = [code for code, _ in settings.LANGUAGES]
     if language not in known:
-        raise BadSpaceError(f"the language {language!r} is not one of {', '.join(known)}")
+        told = gettext("the language “%(language)s” is not one of %(known)s")
+        raise BadSpaceError(told % {"language": language, "known": ", ".join(known)})

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from menting.base import clock
 from menting.users import audit, guard
@@ -39,8 +40,10 @@ def sender() -> Sender:
     house = get()
     if not (house.legal_name and house.contact):
         raise HouseIncompleteError(
-            "no campaign starts before the sender's legal name and contact are given: "
-            "settings page, or the link that `menting init --link` prints"
+            gettext(
+                "no campaign starts before the sender's legal name and contact are given: "
+                "settings page, or the link that `menting init --link` prints"
+            )
         )
     return Sender(legal_name=house.legal_name, contact=house.contact)
 

@@ -27,11 +27,6 @@ def _reasons(held: roster.Roster) -> dict[int, str]:
     return {one.number: one.reason for one in held.rejected}
 
 
-@pytest.fixture(autouse=True)
-def _english(settings: object) -> None:
-    settings.LANGUAGE_CODE = "en"  # type: ignore[attr-defined]  # pytest-django's wrapper
-
-
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])

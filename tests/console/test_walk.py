@@ -133,7 +133,7 @@ def test_an_owner_goes_from_the_link_to_the_visits_of_2011(
     desk.wait(lambda: f"{DESKS} online" in desk.main(), reload=True)
     asyncio.run(_readers_subscribe(homeserver))
     desk.go("/console/people/")
-    desk.wait(lambda: desk.main().count("news") >= READERS, reload=True)
+    desk.wait(lambda: desk.main().count("News") >= READERS, reload=True)
     _send_a_campaign(desk)
     _open_the_visits_of_2011(desk, program, tmp_path)
     desk.hush()

@@ -8,10 +8,12 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from menting.base import clock
-from menting.console import times
+from menting.console import reasons, times
+from menting.people.models import ANY_PURPOSE
+from menting.people.wordings import NEWS
 
 register = template.Library()
 
@@ -21,6 +23,12 @@ _CHANNELS = {
     "qq": gettext_lazy("QQ bot"),
     "wecom": gettext_lazy("WeCom"),
     "xmpp": "XMPP",
+}
+
+#: Other purposes are called what the operator who wrote the campaign called them.
+_PURPOSES = {
+    NEWS: pgettext_lazy("purpose", "News"),
+    ANY_PURPOSE: gettext_lazy("every purpose"),
 }
 
 #: state -> mark: the seven shapes say every state of accounts, deliveries and consents.
@@ -127,6 +135,18 @@ def channel(name: str) -> str:
 def language(code: str) -> str:
     """Say which language a code stands for."""
     return str(dict(settings.LANGUAGES).get(code.lower(), code))
+
+
+@register.filter
+def purpose(name: str) -> str:
+    """Say what a purpose is called."""
+    return str(_PURPOSES.get(name, name))
+
+
+@register.filter
+def reason(kept: str) -> str:
+    """Say a kept reason in the page's language."""
+    return reasons.word(kept)
 
 
 @register.filter
