@@ -38,25 +38,29 @@ class Sheet:
 
 def read(path: Path) -> Sheet:
     """Return the lines of a file, blank ones left out. Raises RosterError and OSError."""
-    lines = _lines(_decode(_bytes(path)))
+    if path.stat().st_size > MOST_BYTES:
+        raise RosterError(gettext("The file is larger than 64 MB: divide it."))
+    return parse(path.read_bytes(), name=path.name)
+
+
+def parse(content: bytes, *, name: str) -> Sheet:
+    """Return the lines of what a file of that name holds. Raises RosterError."""
+    _check(content)
+    lines = _lines(_decode(content))
     if not lines:
         raise RosterError(gettext("The file is empty."))
-    if path.suffix.lower() in JSON_ENDINGS or lines[0][1].lstrip().startswith("{"):
+    if name.lower().endswith(JSON_ENDINGS) or lines[0][1].lstrip().startswith("{"):
         return Sheet((), [_json_row(number, text) for number, text in lines])
     return _csv(lines)
 
 
-def _bytes(path: Path) -> bytes:
-    if path.stat().st_size > MOST_BYTES:
-        raise RosterError(gettext("The file is larger than 64 MB: divide it."))
-    content = path.read_bytes()
+def _check(content: bytes) -> None:
     if content.startswith(b"PK\x03\x04"):
         raise RosterError(gettext("This is a spreadsheet: save it as CSV (UTF-8) first."))
     if b"\x00" in content:
         raise RosterError(
             gettext("The file is no text in UTF-8 or GB 18030: save it as CSV (UTF-8).")
         )
-    return content
 
 
 def _decode(content: bytes) -> str:

@@ -1,9 +1,7 @@
 """The house's own accounts: which are live, what ails the others, and the roster."""
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from django import forms
@@ -13,7 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from menting.accounts import read, roster, signin
+from menting.accounts import read, roster, signin, vault
 from menting.accounts.models import Account, AccountState
 from menting.console import charts, filters, keyset
 from menting.console.page import OperatorRequest, after, both, done, refused, show, shown
@@ -165,15 +163,15 @@ def import_roster(request: OperatorRequest) -> HttpResponse:
     form = RosterForm(request.POST or None, request.FILES or None)
     context: dict[str, Any] = {"form": form}
     if request.method == "POST" and form.is_valid():
+        upload, is_dry = form.cleaned_data["file"], "dry_run" in request.POST
+        work = roster.dry_run if is_dry else roster.store
         try:
-            told = _read(form.cleaned_data["file"])
-        except roster.RosterError as error:
+            brought = roster.parse(upload.read(), name=upload.name)
+            told = work(request.actor, brought)
+        except (roster.RosterError, vault.KeyMissingError) as error:
             form.add_error("file", str(error))
         else:
-            context["roster"] = told
-            is_dry = "dry_run" in request.POST
-            work = roster.dry_run if is_dry else roster.store
-            context |= {"told": work(request.actor, told), "is_dry": is_dry}
+            context |= {"roster": brought, "told": told, "is_dry": is_dry}
     return show(request, "account_import.html", context, status=422 if form.errors else 200)
 
 
@@ -229,14 +227,6 @@ def _asked(asked: filters.Filters) -> QuerySet[Any, Any]:
         if asked[name]:
             rows = rows.filter(**{name: asked[name]})
     return rows
-
-
-def _read(upload: Any) -> roster.Roster:
-    """Read an upload from a file with its own ending, which tells CSV from JSON Lines."""
-    with tempfile.TemporaryDirectory(prefix="menting-roster-") as folder:
-        path = Path(folder) / f"roster{Path(upload.name).suffix.lower()[:6]}"
-        path.write_bytes(upload.read())
-        return roster.read(path)
 
 
 def _row(channel: str, states: dict[str, int], largest: int) -> Row:

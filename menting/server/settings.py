@@ -158,6 +158,10 @@ if _menting.smtp is not None:
     DEFAULT_FROM_EMAIL = _menting.smtp.sender
     EMAIL_TIMEOUT = 10
 
+# An uploaded roster holds secrets: it stays in memory, and larger files are refused.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
+
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "zh-hans"
