@@ -43,7 +43,7 @@ layers: .venv/ready
 bench: .venv/ready .synapse/ready words .tools/system ## The table of figures, also into docs/performance.md
 	$(RUN)/python -m bench $(ARGS)
 
-bench-large: .venv/ready .synapse/ready words .tools/system ## The same at 20 million visits
+bench-large: .venv/ready words .tools/system ## The visits at 20 million, also into docs/performance.md
 	$(RUN)/python -m bench --large $(ARGS)
 
 screens: .venv/ready words .tools/system ## Screenshots of every page into docs/screens/
