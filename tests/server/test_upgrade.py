@@ -1,5 +1,6 @@
 """The way up of a folder: copied before, and never downwards."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,20 @@ def test_a_newer_folder_is_refused_and_named(folder: Folder) -> None:
 def test_a_folder_up_to_date_is_left_alone(folder: Folder) -> None:
     upgrade.bring_up_to_date(folder)
     assert list(folder.backups.iterdir()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_state_is_copied_before_it_changes(folder: Folder) -> None:
+    with sqlite3.connect(folder.state) as db:
+        db.execute("create table precious(n)")
+    db.close()
+    MigrationRecorder(connection).record_unapplied("people", "0002_ledger_guards")
+    upgrade.bring_up_to_date(folder)
+    (copy,) = folder.backups.iterdir()
+    assert copy.stat().st_mode & 0o777 == 0o600
+    kept = sqlite3.connect(copy)
+    assert kept.execute("select name from sqlite_master").fetchall() == [("precious",)]
+    kept.close()
+    assert "0002_ledger_guards" in {
+        name for app, name in MigrationRecorder(connection).applied_migrations()
+    }
