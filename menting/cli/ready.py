@@ -12,12 +12,12 @@ from menting.server import logs
 
 def folder() -> Folder:
     """Return the chosen data folder, with the settings read and found good."""
+    # A command's stdout is its result alone, and its stderr one line when it is refused.
+    logs.configure("WARNING")
     try:
-        settings = config.current()
+        return Folder(config.current().data)
     except config.BadSettingsError as error:
         out.fail(str(error))
-    logs.configure(settings.log_level)
-    return Folder(settings.data)
 
 
 def database(*, make: bool = False, migrate: bool = True) -> Folder:
@@ -36,15 +36,12 @@ def database(*, make: bool = False, migrate: bool = True) -> Folder:
     django.setup()
     from django.utils import translation
 
-    from menting.server import logs, upgrade
+    from menting.server import upgrade
 
     # Pages speak their reader's language; commands, and what workers store, English.
     translation.activate("en")
-    # To stderr, and only what is amiss: a command's stdout is its result alone.
-    logs.configure("WARNING")
     if not migrate:
         return chosen
-
     try:
         upgrade.bring_up_to_date(chosen)
     except upgrade.NewerFolderError as error:

@@ -39,8 +39,10 @@ def _override(host: str | None, port: int | None) -> None:
 def _run_locked() -> None:
     settings = config.current()
     folder = ready.database(make=True)
+    from menting.server import logs
     from menting.server import run as server
 
+    logs.configure(settings.log_level)
     try:
         listener = server.listen(settings)
     except server.CannotListenError as error:
