@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy
 
-from menting.campaigns import content, plan, text
+from menting.campaigns import audience, content, plan, text
 from menting.campaigns.errors import ContentError
 from menting.campaigns.models import Campaign, CampaignState, Delivery, Posting
 from menting.console import charts, filters, keyset, needs, progress, reasons
@@ -18,6 +18,8 @@ from menting.users import house
 _STARTS_FROM = (CampaignState.PLANNED, CampaignState.PAUSED)
 #: Lanes that a page shows at first, and when all are asked for.
 _LANES, _ALL_LANES = 10, 500
+#: People a page of those left out.
+_PEOPLE = 50
 
 
 class TomlForm(forms.Form):
@@ -121,14 +123,23 @@ def dry_run(request: OperatorRequest, pk: int) -> HttpResponse:
     """Say who would get it and why each other one would not, without storing anything."""
     one = get_object_or_404(Campaign, pk=pk)
     tried = plan.dry_run(one.pk)
+    people = audience.left_out(one, after=_after(request), limit=_PEOPLE)
     context = {
         "campaign": one,
+        "people": people,
+        "following": people[-1].contact_id if len(people) == _PEOPLE else None,
         "chosen": tried.planned,
         "left_out": _left_out(tried.left_out),
         "left_out_count": sum(tried.left_out.values()),
         "examined": tried.planned + sum(tried.left_out.values()),
     }
     return show(request, "campaign_dry_run.html", context)
+
+
+def _after(request: OperatorRequest) -> int:
+    """Return behind which person the list goes on."""
+    asked = request.GET.get("after", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else 0
 
 
 def _live(request: OperatorRequest, one: Campaign) -> dict[str, Any]:
