@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from menting.campaigns import statements
 from menting.campaigns.models import Campaign, CampaignState, Delivery, Posting
-from menting.people.models import SendState
+from menting.people.sendable import SendState
 
 log = structlog.get_logger(__name__)
 

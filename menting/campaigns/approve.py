@@ -7,7 +7,7 @@ from menting.base import clock
 from menting.campaigns import revision, text
 from menting.campaigns.errors import HeldError, NotApprovedError, StateError
 from menting.campaigns.models import Campaign, CampaignState, Posting
-from menting.people.models import SendState
+from menting.people.sendable import SendState
 from menting.users import audit, guard, house
 from menting.users.guard import Actor
 

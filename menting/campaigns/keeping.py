@@ -7,8 +7,8 @@ from typing import Any
 from menting.base import clock
 from menting.campaigns.advance import OPEN
 from menting.campaigns.models import Delivery
-from menting.people.models import SendState
 from menting.people.registry import Moment, Part
+from menting.people.sendable import SendState
 
 
 def erase(contact_id: int) -> None:

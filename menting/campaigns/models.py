@@ -5,7 +5,8 @@ from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 from menting.accounts.models import Account
-from menting.people.models import Consent, Contact, Conversation, Identity, SendState
+from menting.people.models import Consent, Contact, Conversation, Identity
+from menting.people.sendable import Sendable
 from menting.spaces.models import Invitation
 from menting.users.models import User
 
@@ -60,7 +61,7 @@ class Campaign(models.Model):
         return self.name
 
 
-class Delivery(models.Model):
+class Delivery(Sendable):
     """One recipient of one campaign; rows are made in account order (4 x in the claim)."""
 
     campaign = models.ForeignKey(
@@ -74,22 +75,9 @@ class Delivery(models.Model):
     #: No delivery without the person's own act on record.
     consent = models.ForeignKey(Consent, on_delete=models.PROTECT, db_index=False)
     language = models.CharField(max_length=16)
-
-    state = models.CharField(max_length=12, choices=SendState, default=SendState.PLANNED)
-    reason = models.CharField(max_length=300, blank=True)
-    due = models.DateTimeField()
-    attempts = models.PositiveIntegerField(default=0)
-    #: Grows with each claim; a settle with an older fence changes nothing.
-    fence = models.PositiveIntegerField(default=0)
-    lease_by = models.CharField(max_length=80, default="", blank=True)
-    lease_until = models.DateTimeField(null=True)
-    #: When it first went to the network: platforms remember a key from then on.
-    dispatched_at = models.DateTimeField(null=True)
     #: The bytes that were sent, written by the `dispatching` update; pruned to `text_hash`.
     text = models.TextField(blank=True)
     text_hash = models.CharField(max_length=64, blank=True)
-    provider_id = models.CharField(max_length=255, blank=True)
-    settled_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name_plural = "deliveries"
@@ -135,7 +123,7 @@ class Delivery(models.Model):
         return f"delivery {self.pk}"
 
 
-class Posting(models.Model):
+class Posting(Sendable):
     """One text on one wall of one's own, or in one guestbook whose owner invited it."""
 
     campaign = models.ForeignKey(
@@ -146,17 +134,6 @@ class Posting(models.Model):
     #: Null: the account's own wall.
     invitation = models.ForeignKey(Invitation, on_delete=models.PROTECT, null=True)
     text = models.TextField()
-    state = models.CharField(max_length=12, choices=SendState, default=SendState.PLANNED)
-    reason = models.CharField(max_length=300, blank=True)
-    due = models.DateTimeField()
-    attempts = models.PositiveIntegerField(default=0)
-    fence = models.PositiveIntegerField(default=0)
-    lease_by = models.CharField(max_length=80, default="", blank=True)
-    lease_until = models.DateTimeField(null=True)
-    #: When it first went to the network: platforms remember a key from then on.
-    dispatched_at = models.DateTimeField(null=True)
-    provider_id = models.CharField(max_length=255, blank=True)
-    settled_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

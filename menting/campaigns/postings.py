@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 
 from menting.base import ids, lease
 from menting.campaigns import pace, statements
 from menting.campaigns.models import CampaignState, Posting
 from menting.channels.base import Peer
-from menting.people.models import SendState
 from menting.people.outbound import Outbound
+from menting.people.sendable import SendState
 from menting.spaces import guestbook
 from menting.users import house
 
@@ -58,7 +58,7 @@ def outbound(row: Posting, *, fence: int, text: str) -> Outbound:
     )
 
 
-def _ready(now: datetime):  # type: ignore[no-untyped-def]  # a QuerySet of Posting, inferred
+def _ready(now: datetime) -> models.QuerySet[Posting]:
     return Posting.objects.filter(
         state=SendState.READY,
         due__lte=now,
@@ -84,7 +84,7 @@ def _claim(row: Posting, me: str, now: datetime) -> Outbound:
 @transaction.atomic
 def _sign(pk: int, now: datetime) -> None:
     row = _ready(now).filter(pk=pk).select_for_update(of=("self",)).first()
-    if row is None or house.get().held_since is not None:
+    if row is None or row.invitation_id is None or house.get().held_since is not None:
         return
     row.state, row.settled_at = SendState.ACCEPTED, now
     try:

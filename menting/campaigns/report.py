@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Count
 
 from menting.campaigns.models import Campaign, Delivery
-from menting.people.models import SendState
+from menting.people.sendable import SendState
 
 #: The states that are told one by one; `planned` is told as the number of all recipients.
 _TOLD = (

@@ -15,8 +15,8 @@ from menting.campaigns.errors import HeldError, StateError
 from menting.campaigns.models import Campaign, CampaignState, Delivery, Posting
 from menting.channels.base import Peer
 from menting.people import consent
-from menting.people.models import SendState
 from menting.people.outbound import Outbound
+from menting.people.sendable import SendState
 from menting.users import audit, guard, house
 from menting.users.guard import Actor
 

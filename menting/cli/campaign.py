@@ -119,7 +119,7 @@ def deliveries(
     """List each recipient with what became of the message."""
     ready.database()
     from menting.campaigns import report
-    from menting.people.models import SendState
+    from menting.people.sendable import SendState
 
     if state and state not in SendState.values:
         raise typer.BadParameter(f"states are {', '.join(SendState.values)}")

@@ -12,7 +12,7 @@ from menting.campaigns.errors import ContentError
 from menting.campaigns.models import Campaign, CampaignState, Delivery, Posting
 from menting.console import charts, filters, keyset, needs, progress, reasons
 from menting.console.page import OperatorRequest, both, show, shown
-from menting.people.models import SendState
+from menting.people.sendable import SendState
 from menting.users import house
 
 _STARTS_FROM = (CampaignState.PLANNED, CampaignState.PAUSED)

@@ -12,7 +12,7 @@ from menting.accounts.models import Account, AccountState
 from menting.campaigns.models import Campaign, CampaignState, Delivery
 from menting.console import reasons
 from menting.console.templatetags.look import channel
-from menting.people.models import SendState
+from menting.people.sendable import SendState
 from menting.spaces.models import GuestbookEntry, Space
 from menting.users import guard, house
 from menting.users.guard import Actor

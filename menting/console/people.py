@@ -18,7 +18,8 @@ from menting.console.page import OperatorRequest, after, done, refused, show, sh
 from menting.console.templatetags.look import MARKS, channel, purpose
 from menting.people import erase as erasing
 from menting.people import export as exporting
-from menting.people.models import ANY_PURPOSE, Consent, Contact, Erasure, Message, SendState
+from menting.people.models import ANY_PURPOSE, Consent, Contact, Erasure, Message
+from menting.people.sendable import SendState
 from menting.spaces.models import GuestbookEntry
 from menting.users import guard
 

@@ -14,7 +14,7 @@ from menting.base import clock
 from menting.campaigns.models import Campaign, CampaignState, Delivery
 from menting.console import charts
 from menting.console.templatetags.look import MARKS
-from menting.people.models import SendState
+from menting.people.sendable import SendState
 
 #: The order of the parts of a bar, and what fills each.
 _FILLS = {

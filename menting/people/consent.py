@@ -14,9 +14,9 @@ from menting.people.models import (
     Conversation,
     Message,
     Reply,
-    SendState,
     Wording,
 )
+from menting.people.sendable import SendState
 from menting.people.standing import Standing
 from menting.people.wordings import NEWS
 from menting.people.words import Meaning

@@ -18,9 +18,9 @@ from menting.people.models import (
     Identity,
     Message,
     Reply,
-    SendState,
 )
 from menting.people.registry import Moment, Part
+from menting.people.sendable import SendState
 
 #: Takes the place of a platform's id, which may be an address; unique by its own row.
 _ERASED_ID = Concat(Value("erased:"), Cast(F("pk"), CharField()))

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 from menting.accounts.models import Account
+from menting.people.sendable import Sendable, SendState
 
 
 class Contact(models.Model):
@@ -144,20 +145,7 @@ class Message(models.Model):
         return f"message {self.pk}"
 
 
-class SendState(models.TextChoices):
-    """The state machine of everything that goes out."""
-
-    PLANNED = "planned", _("Planned")  # frozen, not yet released
-    READY = "ready", _("Ready")  # may be claimed once due
-    CLAIMED = "claimed", _("Claimed")  # leased by a sender; nothing has left
-    DISPATCHING = "dispatching", _("Sending")  # committed before the network
-    ACCEPTED = "accepted", _("Accepted")  # the platform took it
-    REJECTED = "rejected", _("Rejected")  # the platform refused it for good
-    UNKNOWN = "unknown", _("Unknown")  # it may have left: nobody knows
-    SKIPPED = "skipped", _("Skipped")  # a gate closed before it left
-
-
-class Reply(models.Model):
+class Reply(Sendable):
     """An answer to one inbound message: at most one automatic, others by hand."""
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="replies")
@@ -170,15 +158,6 @@ class Reply(models.Model):
     #: What a notice asks, and what a grant in answer to it agrees to.
     wording = models.ForeignKey("Wording", on_delete=models.PROTECT, null=True)
     state = models.CharField(max_length=12, choices=SendState, default=SendState.READY)
-    reason = models.CharField(max_length=300, blank=True)
-    due = models.DateTimeField()
-    attempts = models.PositiveIntegerField(default=0)
-    fence = models.PositiveIntegerField(default=0)
-    lease_by = models.CharField(max_length=80, default="", blank=True)
-    lease_until = models.DateTimeField(null=True)
-    dispatched_at = models.DateTimeField(null=True)
-    provider_id = models.CharField(max_length=255, blank=True)
-    settled_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name_plural = "replies"

@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from menting.people.models import Reply, SendState
+from menting.people.models import Reply
 from menting.people.outbound import Accepted, Later, Outcome, Rejected, Skipped, Unknown
+from menting.people.sendable import SendState
 
 #: Tries that were proven not to have left; after the last one the reply is rejected.
 MOST_ATTEMPTS = 20

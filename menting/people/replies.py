@@ -15,8 +15,9 @@ from menting.base import clock, ids, lease, pace
 from menting.base.pace import Rate
 from menting.channels.base import Peer
 from menting.people import answers, outcomes, tidy
-from menting.people.models import Conversation, Message, Reply, SendState
+from menting.people.models import Conversation, Message, Reply
 from menting.people.outbound import Accepted, Later, Outbound, Outcome, Skipped
+from menting.people.sendable import SendState
 from menting.users import audit, guard, house
 from menting.users.guard import Actor
 

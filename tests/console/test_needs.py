@@ -8,7 +8,7 @@ from menting.accounts.models import Account
 from menting.base import clock
 from menting.campaigns.models import Campaign, Delivery
 from menting.console import needs
-from menting.people.models import SendState
+from menting.people.sendable import SendState
 from menting.spaces.models import GuestbookEntry
 from menting.users import guard, house
 from menting.users.guard import Actor

@@ -10,8 +10,9 @@ from menting.base import clock
 from menting.channels.base import EventType
 from menting.people import consent, ledger, replies
 from menting.people.consent import IN_FORCE, WHY_NOT
-from menting.people.models import Consent, Conversation, Reply, SendState
+from menting.people.models import Consent, Conversation, Reply
 from menting.people.outbound import Accepted, Rejected, Unknown
+from menting.people.sendable import SendState
 from tests.people.people import ME, Person, account, deliver
 
 pytestmark = pytest.mark.django_db

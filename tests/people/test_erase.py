@@ -20,9 +20,9 @@ from menting.people.models import (
     Identity,
     Message,
     Reply,
-    SendState,
     Suppression,
 )
+from menting.people.sendable import SendState
 from menting.users import guard
 from menting.users.guard import Actor
 from menting.users.models import AuditEntry, Role

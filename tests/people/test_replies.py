@@ -11,8 +11,9 @@ from django.utils import translation
 from menting.base import clock
 from menting.channels.base import EventType
 from menting.people import erase, outcomes, replies
-from menting.people.models import Conversation, Message, Reply, SendState
+from menting.people.models import Conversation, Message, Reply
 from menting.people.outbound import Accepted, Later, Outbound, Rejected, Skipped, Unknown
+from menting.people.sendable import SendState
 from menting.users import guard, house
 from menting.users.guard import Actor
 from menting.users.models import AuditEntry, Role
