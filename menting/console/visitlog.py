@@ -13,7 +13,8 @@ from menting.console.visitbook import NONE, Count
 from menting.spaces import visitors
 from menting.visits.read import Seen
 
-_LETTERS = "甲乙丙丁戊己庚辛壬癸"
+#: Names for a day: the ten stems in Chinese, letters elsewhere.
+_LETTERS = pgettext_lazy("nameless visitors", "ABCDEFGHIJ")
 _DEVICES = {
     "phone": pgettext_lazy("device", "phone"),
     "mobile": pgettext_lazy("device", "phone"),
@@ -91,7 +92,7 @@ def _nameless(seen: Seen, letters: dict[str, str]) -> str:
         return gettext("Counted only")
     number = len(letters)
     letter = letters.setdefault(
-        seen.anonymous_id, _LETTERS[number % 10] + "′" * (number // 10)
+        seen.anonymous_id, str(_LETTERS)[number % 10] + "′" * (number // 10)
     )
     return gettext("Nameless, %(letter)s") % {"letter": letter}
 
