@@ -20,11 +20,6 @@ def until(now: datetime, length: timedelta = LEASE) -> datetime:
     return now + length
 
 
-def is_free(holder: str, lease_until: datetime | None, *, now: datetime, me: str) -> bool:
-    """Say whether `me` may take the row: unheld, already mine, or held too long."""
-    return holder in ("", me) or lease_until is None or lease_until <= now
-
-
 def is_gone(holder: str) -> bool:
     """Say whether the holder's process is known to have ended: its leases are void at once.
 

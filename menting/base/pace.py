@@ -38,9 +38,3 @@ def headroom(rate: Rate, tat: int, now: datetime, *, wanted: int) -> int:
 def debit(rate: Rate, tat: int, now: datetime, *, spent: int) -> int:
     """Return the theoretical arrival time after `spent` have gone."""
     return max(tat, clock.micros(now)) + rate.interval * spent
-
-
-def next_at(rate: Rate, tat: int, now: datetime) -> datetime:
-    """Return when the next one may go."""
-    wait = tat - (rate.burst - 1) * rate.interval - clock.micros(now)
-    return now + timedelta(microseconds=max(0, wait))

@@ -61,12 +61,6 @@ def of(user: User, space: Space) -> Visitor | None:
     return Visitor.objects.filter(space=space, user=user, withdrawn_at=None).first()
 
 
-def who_of(user: User, space: Space) -> int:
-    """Return the number under which visits are kept by name, or 0 for a nameless visit."""
-    visitor = of(user, space)
-    return visitor.who if visitor else 0
-
-
 def names(whos: Iterable[int]) -> dict[int, str]:
     """Return the names of those among `whos` who are named; the others have withdrawn."""
     rows = Visitor.objects.filter(who__in=set(whos), withdrawn_at=None)

@@ -2,11 +2,10 @@
 
 import subprocess
 import sys
-from datetime import timedelta
 
 import pytest
 
-from menting.base import clock, lease
+from menting.base import lease
 
 
 def test_a_live_process_is_not_gone() -> None:
@@ -24,10 +23,3 @@ def test_a_process_that_ended_is_gone_at_once() -> None:
 @pytest.mark.parametrize("holder", ["", "elsewhere:1:ab", "no name", "a:b:c"])
 def test_of_others_nothing_is_known(holder: str) -> None:
     assert not lease.is_gone(holder)
-
-
-def test_a_row_is_free_when_its_lease_has_run_out() -> None:
-    now = clock.now()
-    assert lease.is_free("you", now, now=now, me="me")
-    assert not lease.is_free("you", now + timedelta(seconds=1), now=now, me="me")
-    assert lease.is_free("me", now + timedelta(seconds=1), now=now, me="me")

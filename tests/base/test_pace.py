@@ -16,7 +16,6 @@ def test_a_burst_goes_at_once_and_then_one_an_interval() -> None:
     assert pace.headroom(rate, 0, START, wanted=9) == 3
     tat = pace.debit(rate, 0, START, spent=3)
     assert pace.headroom(rate, tat, START, wanted=9) == 0
-    assert pace.next_at(rate, tat, START) == START + timedelta(seconds=10)
     assert pace.headroom(rate, tat, START + timedelta(seconds=10), wanted=9) == 1
 
 

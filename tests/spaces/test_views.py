@@ -251,10 +251,10 @@ def test_a_visitor_is_named_by_their_own_tick_and_takes_it_back(
     client.post("/@yard/me", {"name": "小禾"})
     assert not Visitor.objects.exists()
     client.post("/@yard/me", {"name": "小禾", "agree": "on"})
-    assert visitors.who_of(guest, yard) != 0
+    assert visitors.of(guest, yard) is not None
     assert "小禾" in shown(client, "/@yard")
     client.post("/@yard/me", {"withdraw": "1"})
-    assert visitors.who_of(guest, yard) == 0
+    assert visitors.of(guest, yard) is None
     assert "小禾" not in shown(client, "/@yard")
 
 

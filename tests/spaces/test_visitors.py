@@ -14,7 +14,7 @@ def guest(db: None) -> User:
 
 
 def test_nobody_is_named_before_they_agree(guest: User, yard: Space) -> None:
-    assert visitors.who_of(guest, yard) == 0
+    assert visitors.of(guest, yard) is None
 
 
 def test_who_agrees_is_named_in_that_space_alone(
@@ -22,8 +22,8 @@ def test_who_agrees_is_named_in_that_space_alone(
 ) -> None:
     other = space.create(owner, slug="other", name="Other", time_zone="UTC")
     visitor = visitors.agree(guest, yard, name=" 小  禾 ")
-    assert visitors.who_of(guest, yard) == visitor.who
-    assert visitors.who_of(guest, other) == 0
+    assert visitors.of(guest, yard) == visitor
+    assert visitors.of(guest, other) is None
     assert visitors.names([visitor.who, 5]) == {visitor.who: "小 禾"}
     assert visitor.wording_version == visitors.WORDING_VERSION
 
@@ -42,7 +42,7 @@ def test_who_takes_it_back_is_named_nowhere_and_comes_back_as_another(
 ) -> None:
     before = visitors.agree(guest, yard, name="小禾").who
     visitors.withdraw(guest, yard)
-    assert visitors.who_of(guest, yard) == 0
+    assert visitors.of(guest, yard) is None
     assert visitors.names([before]) == {}
     assert not Visitor.objects.filter(name="小禾").exists()
     after = visitors.agree(guest, yard, name="小禾").who
