@@ -99,6 +99,18 @@ def space(request: OperatorRequest, slug: str) -> HttpResponse:
 
 
 @done("spaces.write")
+def describe(request: OperatorRequest, slug: str) -> HttpResponse:
+    """Change the name of a space and the line below it."""
+    one = get_object_or_404(Space, slug=slug)
+    name, about = request.POST.get("name", ""), request.POST.get("about", "")
+    try:
+        places.describe(request.actor, one, name=name, about=about)
+    except places.BadSpaceError as error:
+        return refused(request, error, "console:space", one.slug)
+    return after(request, gettext("The space is changed."), "console:space", one.slug)
+
+
+@done("spaces.write")
 def decide(request: OperatorRequest, pk: int) -> HttpResponse:
     """Show an entry of the guestbook, or leave it unseen."""
     entry = get_object_or_404(GuestbookEntry.objects.select_related("space"), pk=pk)

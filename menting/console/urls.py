@@ -48,6 +48,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("spaces/new/", spaces.new, name="space_new"),
     path("spaces/<slug:slug>/", spaces.space, name="space"),
     path("spaces/<slug:slug>/write/", spaces.write, name="post_new"),
+    path("spaces/<slug:slug>/describe/", spaces.describe, name="space_describe"),
     path("spaces/<slug:slug>/invite/", spaces.invite, name="space_invite"),
     path("spaces/<slug:slug>/link/", spaces.link, name="space_link"),
     path("entries/<int:pk>/decide/", spaces.decide, name="entry_decide"),

@@ -22,6 +22,7 @@ ACTS = [
     "accounts/signin/",
     "accounts/change/",
     "spaces/{slug}/invite/",
+    "spaces/{slug}/describe/",
     "spaces/{slug}/link/",
     "entries/{entry}/decide/",
     "invitations/{invitation}/revoke/",
@@ -156,6 +157,16 @@ def test_an_invitation_is_issued_and_taken_back(as_owner: Client, sample: Sample
     assert post(as_owner, f"invitations/{made.pk}/revoke/") == 302
     made.refresh_from_db()
     assert made.revoked_at is not None
+
+
+def test_the_head_of_a_space_is_changed_and_an_empty_name_refused(
+    as_owner: Client, sample: Sample
+) -> None:
+    where = "spaces/tree/describe/"
+    assert post(as_owner, where, name="Under the tree", about="Old books") == 302
+    assert Space.objects.get(slug="tree").name == "Under the tree"
+    assert post(as_owner, where, name=" ", about="") == 302
+    assert Space.objects.get(slug="tree").name == "Under the tree"
 
 
 def test_a_link_is_made_and_a_bad_one_refused(as_owner: Client, sample: Sample) -> None:
