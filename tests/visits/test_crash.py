@@ -43,7 +43,8 @@ async def main():
 
 asyncio.run(main())
 """
-LIVES, CLIENTS = 4, 12
+#: All together less than the paths of a year that a space may have (20,000).
+LIVES, CLIENTS, VISITS = 4, 12, 400
 
 
 def test_no_answered_visit_is_lost_or_counted_twice_by_kill_minus_9(tmp_path: Path) -> None:
@@ -84,12 +85,14 @@ async def _load(port: int, life: int, child: subprocess.Popen[bytes]) -> set[str
     async def client(me: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with contextlib.closing(writer):
-            for number in range(1_000_000):
+            for number in range(VISITS):
                 path = f"/{life}-{me}-{number}"
                 writer.write(_request(path))
                 head = await reader.readuntil(b"\r\n\r\n")
                 assert head.startswith(b"HTTP/1.1 204")
                 answered.add(path)
+                await asyncio.sleep(0.002)  # the kill comes before the last one
+            await reader.readuntil(b"\r\n")
 
     async def kill() -> None:
         await asyncio.sleep(0.3 + 0.1 * life)
