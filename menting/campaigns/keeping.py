@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from menting.base import clock
+from menting.campaigns import afterwards
 from menting.campaigns.advance import OPEN
 from menting.campaigns.models import Delivery
 from menting.people.registry import Moment, Part
@@ -54,5 +55,10 @@ def timeline(contact_id: int, before: datetime, limit: int) -> Iterable[Moment]:
 
 
 PART = Part(
-    name="campaigns", models=(Delivery,), erase=erase, export=export, timeline=timeline
+    name="campaigns",
+    models=(Delivery,),
+    erase=erase,
+    export=export,
+    timeline=timeline,
+    outcome=afterwards.heard,
 )

@@ -116,6 +116,12 @@ class Delivery(Sendable):
             models.Index(
                 fields=["campaign", "occurrence", "state", "id"], name="delivery_state"
             ),
+            # Bounces and confirmations name a message by the platform's id.
+            models.Index(
+                fields=["provider_id"],
+                condition=~models.Q(provider_id=""),
+                name="delivery_provider",
+            ),
         ]
 
     @override

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from menting.base import clock, ids, lease
-from menting.campaigns import pace, postings, statements
+from menting.campaigns import afterwards, pace, postings, statements
 from menting.campaigns.models import Campaign, CampaignState, Delivery
 from menting.channels.base import Peer
 from menting.people.outbound import (
@@ -97,6 +97,8 @@ def settle_all(items: Sequence[tuple[Outbound, Outcome]], *, me: str) -> list[bo
     for (item, _), was_mine in zip(items, done, strict=True):
         if not was_mine:
             log.warning("an outcome came too late", kind=item.kind, id=item.id)
+    if blocked := [item for item, outcome in items if _withdraws(outcome)]:
+        afterwards.unwanted(blocked)
     return done
 
 
@@ -233,11 +235,15 @@ def _settlement(
     return steps.settle, (*_ending(outcome), statements.stored(now), *mine)
 
 
+def _withdraws(outcome: Outcome) -> bool:
+    return isinstance(outcome, Rejected) and outcome.withdraws
+
+
 def _ending(outcome: Accepted | Rejected | Unknown) -> tuple[str, str, str]:
     """Return the state, the reason and the platform's id."""
     match outcome:
-        case Accepted(message_id):
-            return "accepted", "", message_id
+        case Accepted(message_id, pending):
+            return "accepted", pending[:300], message_id
         case Rejected(reason):
             return "rejected", reason[:300], ""
         case Unknown(reason):

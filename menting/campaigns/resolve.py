@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
 
 from django.db import connection, transaction
 from django.utils.translation import gettext
@@ -21,10 +20,7 @@ from menting.users import audit, guard, house
 from menting.users.guard import Actor
 
 Row = Delivery | Posting
-_Row = TypeVar("_Row", Delivery, Posting)
 
-#: Synapse remembers a transaction id for 24 h; an hour is left for clocks and waiting.
-KEY_REMEMBERED = timedelta(hours=23)
 LONGEST_WAIT = timedelta(minutes=5)
 _LOOKED_AT = 100
 
@@ -65,18 +61,21 @@ def resolve(actor: Actor, delivery_id: int, *, answer: Answer) -> Delivery:
 
 
 def ask_again(
-    me: str, accounts: Sequence[int], *, now: datetime, limit: int
+    rows: type[Delivery] | type[Posting],
+    me: str,
+    accounts: Sequence[int],
+    *,
+    since: datetime,
+    now: datetime,
+    limit: int,
 ) -> list[Outbound]:
     """Take unknown rows whose platform knows the key, to ask again with the same text.
 
-    `accounts` are those on an idempotent channel, still on the device that asked first.
-    Whoever has opted out since is not asked for: the first try may never have arrived.
-    The rows come back in `dispatching`, with their text.
+    The platform of these `accounts` knows those first asked after `since`. Whoever has
+    opted out meanwhile is not asked for: the first try may never have arrived. The rows
+    come back in `dispatching`, with their text.
     """
-    found: list[Row] = [
-        *_unknown(Delivery, accounts, now),
-        *_unknown(Posting, accounts, now),
-    ]
+    found = _unknown(rows, accounts, now=now, since=since)
     if not found or house.get().held_since is not None:
         return []
     with transaction.atomic():
@@ -96,12 +95,18 @@ def _reopen(campaign: Campaign) -> None:
         campaign.save(update_fields=["state", "ended_at"])
 
 
-def _unknown(rows: type[_Row], accounts: Sequence[int], now: datetime) -> list[_Row]:
+def _unknown(
+    rows: type[Delivery] | type[Posting],
+    accounts: Sequence[int],
+    *,
+    now: datetime,
+    since: datetime,
+) -> list[Row]:
     """Return rows that may be asked for now; each further try waits twice as long."""
     there = rows.objects.filter(
         account__in=accounts,
         state=SendState.UNKNOWN,
-        dispatched_at__gt=now - KEY_REMEMBERED,
+        dispatched_at__gt=since,
         campaign__state__in=(CampaignState.RUNNING, CampaignState.DONE),
     ).exclude(text="")
     return [row for row in there.order_by("pk")[:_LOOKED_AT] if _is_due(row, now)]

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Flag, StrEnum, auto
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
-from menting.base.pace import Rate
+from menting.base.pace import UNLIMITED, Rate
+from menting.channels.hook import Hook, HookAnswer
 
 
 class Cap(Flag):
@@ -17,6 +18,11 @@ class Cap(Flag):
     PROFILE = auto()  # read its own name and that of people who came
     TEXT = auto()  # send text into a conversation
     WALL = auto()  # publish on a wall of its own
+    IMAGE = auto()  # send a picture with a text
+    BUTTON = auto()  # send links as buttons; elsewhere they stand in the text
+    FOLLOW = auto()  # is told who follows it, adds it or opens a conversation
+    JOIN = auto()  # is told who enters a place of its own
+    INVITE = auto()  # makes landing links that say where a person came from
 
 
 class State(StrEnum):
@@ -38,8 +44,10 @@ class EventType(StrEnum):
         "unreadable"  # wrote something this channel cannot show (encrypted, a file)
     )
     JOINED = "joined"  # opened a conversation or followed; never consent
-    LEFT = "left"  # left, blocked or unfriended: withdraws
+    LEFT = "left"  # left, blocked, unfriended or turned messages off: withdraws
     PROFILE = "profile"  # changed name or picture
+    ARRIVED = "arrived"  # a message of ours that was taken earlier, see `Event.about`
+    BOUNCED = "bounced"  # such a message did not arrive, `text` says why
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Where a message goes; `id` is the platform's address of the conversation or wall."""
+    """Where a message goes; `id` is the platform's address of the conversation or wall.
+
+    The id alone is enough to send there: a platform with several kinds of conversation
+    writes the kind into it ("c2c:…", "group:…").
+    """
 
     id: str
     kind: Literal["user", "room", "wall"] = "room"
@@ -68,6 +80,8 @@ class Profile:
     id: str
     name: str | None = None
     avatar: str | None = None
+    #: Where `id` is unique, if not on the whole platform: QQ names people anew to each bot.
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,35 @@ class Event:
     text: str = ""
     #: How many people are there beside the account, where known; 1 is a dialogue.
     audience: int = 1
+    #: The code of the landing link that a person came by (`Session.invite`).
+    source: str = ""
+    #: The `Receipt.message_id` that ARRIVED and BOUNCED speak of.
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that goes with a text."""
+
+    content: bytes = field(repr=False)
+    media_type: str
+    alt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A link under a text."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """The event that a message answers, for platforms that allow answers for a while."""
+
+    id: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +133,12 @@ class Outgoing:
 
     key: str
     text: str
+    image: Image | None = None
+    buttons: tuple[Button, ...] = ()
+    answers: Inbound | None = None
+    #: Asked before under this key with an unknown outcome: a platform without keys looks
+    #: for the message before it writes (see `Keys`).
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +147,41 @@ class Receipt:
 
     message_id: str
     at: datetime
+    #: What is still to happen, such as a member's confirmation; ARRIVED or BOUNCED follow.
+    pending: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """How long after the first try `send` with the same key makes no second message.
+
+    By the platform's own keys, or because the channel reads back before it writes. Zero:
+    an unknown outcome stays unknown until an operator decides.
+    """
+
+    answers: timedelta = timedelta(0)  # messages with `Outgoing.answers`
+    messages: timedelta = timedelta(0)
+    posts: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bond:
+    """What binds accounts: a limit of their owner, host or IP, or one connection."""
+
+    name: str
+    #: One bucket for all accounts of the bond, beside the limit of each.
+    rate: Rate = UNLIMITED
+    #: All of them are held by one process, since they share one connection.
+    one_holder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """How fast sign-ins may begin at one host."""
+
+    at_once: int = 16
+    #: Seconds between two of them.
+    gap: float = 0.0
 
 
 class ChannelError(Exception):
@@ -105,19 +189,26 @@ class ChannelError(Exception):
 
 
 class Throttled(ChannelError):  # noqa: N818
-    """The platform asks to wait; proven not sent."""
+    """The platform asks to wait; proven not sent. `of_peer`: in this conversation alone."""
 
-    def __init__(self, reason: str, *, retry_after: float) -> None:
+    def __init__(self, reason: str, *, retry_after: float, of_peer: bool = False) -> None:
         super().__init__(reason)
         self.retry_after = retry_after  # seconds
+        self.of_peer = of_peer
 
 
 class Refused(ChannelError):  # noqa: N818
-    """The platform refused this message; proven not sent. `permanent`: never try again."""
+    """The platform refused this message; proven not sent. `permanent`: never try again.
 
-    def __init__(self, reason: str, *, permanent: bool = True) -> None:
+    `withdraws`: because the person blocked the account or turned its messages off, which
+    is entered as their withdrawal.
+    """
+
+    def __init__(
+        self, reason: str, *, permanent: bool = True, withdraws: bool = False
+    ) -> None:
         super().__init__(reason)
-        self.permanent = permanent
+        self.permanent, self.withdraws = permanent, withdraws
 
 
 class Unreachable(ChannelError):  # noqa: N818
@@ -136,7 +227,7 @@ class AuthFailed(ChannelError):  # noqa: N818
         self.banned = banned
 
 
-class Unsupported(ChannelError):  # noqa: N818
+class Unsupported(Refused):
     """The platform does not offer that to this account."""
 
 
@@ -154,6 +245,10 @@ class Session(Protocol):
     def profile(self) -> Profile:
         """Return what the platform says of the account itself."""
 
+    @property
+    def caps(self) -> Cap:
+        """Return what this account may do: its channel's capabilities or fewer."""
+
     async def listen(self, deliver: Deliver, resume: bytes) -> None:
         """Receive until cancelled; `resume` is the last stored token, empty at first.
 
@@ -170,6 +265,17 @@ class Session(Protocol):
     async def post(self, wall: Peer, message: Outgoing) -> Receipt:
         """Publish on the account's own wall. Raises Unsupported where there is none."""
 
+    async def invite(self, code: str) -> str:
+        """Return a link of the platform; who comes by it brings `code` as `Event.source`.
+
+        Raises Unsupported where there is none (`Cap.INVITE`), and as `send` does.
+        """
+        raise Unsupported("this platform has no landing links")
+
+    def nudge(self) -> None:
+        """Hear that a webhook said that something waits to be fetched."""
+        return
+
     async def close(self) -> None:
         """Let go of the connection; the sign-in itself stays valid for the next start."""
 
@@ -179,15 +285,40 @@ class Channel(Protocol):
 
     name: str
     caps: Cap
-    #: The columns of a roster line: a SecretStr is sealed, any other is an option.
+    #: The columns of a roster line: a SecretStr is sealed, any other is an option. Each
+    #: field has a `description`, shown by `menting account template`, and `examples`.
     secret_model: type[BaseModel]
+    #: An example of a handle, for the template.
+    handle_example: str
     #: The platform's limit for one account's messages.
     rate: Rate
-    #: True when asking `send` again with the same key never makes a second message.
-    idempotent: bool
+    keys: Keys
+    starts: Starts = Starts()
 
     async def open(self, account: Account, keep: Keep) -> Session:
         """Sign in. Raises AuthFailed, Throttled or Unreachable."""
 
     async def aclose(self) -> None:
         """Close the shared connector."""
+
+    def host(self, handle: str, options: Mapping[str, Any]) -> str:
+        """Return whom the account signs in at, for the start gate."""
+        return self.name
+
+    def bond(self, handle: str, options: Mapping[str, Any]) -> Bond | None:
+        """Return what binds this account to others."""
+        return None
+
+    def addressee(self, hook: Hook) -> str:
+        """Return the handle of the account whose secret proves a webhook, unproven as yet.
+
+        Raises hook.MalformedError, and Unsupported where the platform calls no webhooks.
+        """
+        raise Unsupported("this platform calls no webhooks")
+
+    def take_hook(self, hook: Hook, account: Account) -> HookAnswer:
+        """Prove that the platform sent `hook`, and only then parse it; touches no network.
+
+        Raises hook.ForgedError and hook.MalformedError.
+        """
+        raise Unsupported("this platform calls no webhooks")

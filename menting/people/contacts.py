@@ -11,14 +11,20 @@ def find(channel: str, person: Profile) -> Identity | None:
     """Return the identity of a person who came before."""
     return (
         Identity.objects.select_related("contact")
-        .filter(channel=channel, scope="", external_id=tidy.identifier(person.id))
+        .filter(
+            channel=channel,
+            scope=tidy.identifier(person.scope),
+            external_id=tidy.identifier(person.id),
+        )
         .first()
     )
 
 
 def is_erased(channel: str, person: Profile, *, at: datetime) -> bool:
     """Say whether the person was erased after they did this; then it makes no contact."""
-    address = suppression.endpoint(channel, "", tidy.identifier(person.id))
+    address = suppression.endpoint(
+        channel, tidy.identifier(person.scope), tidy.identifier(person.id)
+    )
     erased_at = suppression.since(address)
     return erased_at is not None and at <= erased_at
 
@@ -29,6 +35,7 @@ def meet(channel: str, person: Profile, *, at: datetime, text: str = "") -> Iden
     Their language is guessed from `text`, the first thing they wrote.
     """
     external_id, shown = tidy.identifier(person.id), tidy.name(person.name)
+    scope = tidy.identifier(person.scope)
     contact = Contact.objects.create(
         name=shown,
         language=words.language(text) if text.strip() else "",
@@ -38,9 +45,10 @@ def meet(channel: str, person: Profile, *, at: datetime, text: str = "") -> Iden
     identity = Identity.objects.create(
         contact=contact,
         channel=channel,
+        scope=scope,
         external_id=external_id,
         name=shown,
-        endpoint=suppression.endpoint(channel, "", external_id),
+        endpoint=suppression.endpoint(channel, scope, external_id),
         created_at=at,
     )
     if shown:
@@ -59,6 +67,14 @@ def learn_name(identity: Identity, person: Profile, *, source: str, at: datetime
     identity.save(update_fields=["name"])
     identity.contact.name = shown
     identity.contact.save(update_fields=["name"])
+
+
+def learn_source(identity: Identity, code: str, *, at: datetime) -> None:
+    """Keep the landing link that the person came by; the first one says how they came."""
+    shown = tidy.name(code)
+    source = f"{identity.channel}:link"
+    if shown and not identity.contact.facts.filter(field="came_by", source=source).exists():
+        _keep(identity.contact, field="came_by", value=shown, source=source, at=at)
 
 
 def seen(contact: Contact, *, at: datetime, text: str) -> None:

@@ -9,9 +9,11 @@ from django.db import transaction
 from menting.accounts.models import Account
 from menting.base import clock
 from menting.channels.base import Event, EventType
-from menting.people import answers, consent, contacts, replies, tidy
+from menting.people import answers, consent, contacts, departures, registry, tidy
 from menting.people.models import Conversation, Identity, Message
 
+#: What became of a message that the platform had taken.
+_OUTCOMES = (EventType.ARRIVED, EventType.BOUNCED)
 _WRITTEN = (EventType.MESSAGE, EventType.UNREADABLE)
 #: What makes a contact: the person came by an act of their own.
 _COMES = (*_WRITTEN, EventType.JOINED)
@@ -25,26 +27,33 @@ class _Batch:
     now: datetime
     #: Ids of messages that are stored: from earlier batches, and of this one as it goes.
     known: set[str]
-    identities: dict[str, Identity] = field(default_factory=dict)
+    identities: dict[tuple[str, str], Identity] = field(default_factory=dict)
     conversations: dict[tuple[str, int], Conversation] = field(default_factory=dict)
     #: Conversations in which nothing readable was said yet.
     silent: set[int] = field(default_factory=set)
 
 
 @transaction.atomic
-def receive(*, account_id: int, events: Iterable[Event], resume: bytes) -> None:
+def receive(
+    *, account_id: int, events: Iterable[Event], resume: bytes | None = None
+) -> None:
     """Store a batch with the token that follows it, in one transaction.
 
-    The platform may be told only after this returns. The same batch again changes nothing:
-    a message is unique by account and event id, a leave counts once by its id and time.
+    A webhook brings no token: then the account's stays as it is. The platform may be told
+    only after this returns. The same batch again changes nothing: a message is unique by
+    account and event id, a leave counts once by its id and time.
     """
     told = list(events)
     if told:
         account = Account.objects.only("id", "channel").get(pk=account_id)
         batch = _Batch(account=account, now=clock.now(), known=_known(account_id, told))
         for event in told:
-            _take(batch, event)
-    Account.objects.filter(pk=account_id).update(resume=resume)
+            if event.type in _OUTCOMES:
+                registry.tell_outcome(account_id, event)
+            else:
+                _take(batch, event)
+    if resume is not None:
+        Account.objects.filter(pk=account_id).update(resume=resume)
 
 
 def _known(account_id: int, events: list[Event]) -> set[str]:
@@ -72,12 +81,14 @@ def _take(batch: _Batch, event: Event) -> None:
     contacts.learn_name(
         identity, event.sender, source=f"{batch.account.channel}:profile", at=at
     )
+    if event.source:
+        contacts.learn_source(identity, event.source, at=at)
     if event.type is EventType.PROFILE:
         return
     conversation = _conversation(batch, event, identity, at=at)
     _note_audience(batch, conversation, event.audience)
     if event.type is EventType.LEFT:
-        _leave(conversation, event_id, at=at)
+        departures.leave(conversation, event_id=event_id, at=at)
     elif event.type in _WRITTEN:
         _write(batch, event, conversation, at=at, text=text)
 
@@ -89,7 +100,8 @@ def _person(batch: _Batch, event: Event, *, at: datetime, text: str) -> Identity
     person who was erased since.
     """
     channel = batch.account.channel
-    if event.sender.id not in batch.identities:
+    key = (event.sender.scope, event.sender.id)
+    if key not in batch.identities:
         found = contacts.find(channel, event.sender)
         if (
             found is None
@@ -99,8 +111,8 @@ def _person(batch: _Batch, event: Event, *, at: datetime, text: str) -> Identity
             found = contacts.meet(channel, event.sender, at=at, text=text)
         if found is None:
             return None
-        batch.identities[event.sender.id] = found
-    return batch.identities[event.sender.id]
+        batch.identities[key] = found
+    return batch.identities[key]
 
 
 def _conversation(
@@ -166,15 +178,3 @@ def _note_written(conversation: Conversation, message: Message) -> None:
         conversation.is_closed = False
         conversation.last_at = message.at
     conversation.save(update_fields=["is_encrypted", "unread", "is_closed", "last_at"])
-
-
-def _leave(conversation: Conversation, event_id: str, *, at: datetime) -> None:
-    if conversation.left_event == event_id:
-        return
-    conversation.left_event = event_id
-    if at >= conversation.last_at:
-        conversation.is_closed = True
-        conversation.last_at = at
-        replies.skip(conversation, reason="left")
-    conversation.save(update_fields=["left_event", "is_closed", "last_at"])
-    consent.signal(conversation, at=at)

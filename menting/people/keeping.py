@@ -9,6 +9,7 @@ from django.db.models.fields import CharField
 from django.db.models.functions import Cast, Concat
 
 from menting.base import clock
+from menting.people import outcomes
 from menting.people.models import (
     Consent,
     Contact,
@@ -87,6 +88,7 @@ PART = Part(
     erase=erase,
     export=export,
     timeline=timeline,
+    outcome=outcomes.heard,
 )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from menting.channels.base import Peer
+from menting.channels.base import Inbound, Peer
 
 Kind = Literal["delivery", "reply", "posting"]
 
@@ -22,20 +22,24 @@ class Outbound:
     key: str
     #: None: not rendered yet; the text is given with `dispatch`.
     text: str | None
+    #: What a reply answers.
+    answers: Inbound | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The platform took it, under its own id."""
+    """The platform took it, under its own id; `pending` says what is still to happen."""
 
     message_id: str
+    pending: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The platform refused it for good."""
+    """The platform refused it for good; `withdraws`: because the person wants no more."""
 
     reason: str
+    withdraws: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db.models import Model
 
+from menting.channels.base import Event
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -38,6 +40,8 @@ class Part:
     export: Callable[[int], dict[str, Any]]
     #: Returns the latest moments of a contact before a time, at most so many.
     timeline: Callable[[int, datetime, int], Iterable[Moment]]
+    #: Hears ARRIVED and BOUNCED of a message that an account (its id) had sent.
+    outcome: Callable[[int, Event], None] | None = None
 
 
 _parts: dict[str, Part] = {}
@@ -46,6 +50,13 @@ _parts: dict[str, Part] = {}
 def register(part: Part) -> None:
     """Make a part known; the same name again takes the place of the first."""
     _parts[part.name] = part
+
+
+def tell_outcome(account_id: int, event: Event) -> None:
+    """Tell every part that sends what became of a message, within the transaction."""
+    for part in parts():
+        if part.outcome is not None:
+            part.outcome(account_id, event)
 
 
 def parts() -> tuple[Part, ...]:

@@ -1,7 +1,7 @@
 """Replies on their way out: claimed, dispatched and settled like all that is sent."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -13,10 +13,10 @@ from django.utils.translation import gettext
 from menting.accounts.models import Account
 from menting.base import clock, ids, lease, pace
 from menting.base.pace import Rate
-from menting.channels.base import Peer
-from menting.people import answers, outcomes, tidy
+from menting.channels.base import Inbound, Peer
+from menting.people import answers, departures, outcomes, tidy
 from menting.people.models import Conversation, Message, Reply
-from menting.people.outbound import Accepted, Later, Outbound, Outcome, Skipped
+from menting.people.outbound import Accepted, Later, Outbound, Outcome, Rejected, Skipped
 from menting.people.sendable import SendState
 from menting.users import audit, guard, house
 from menting.users.guard import Actor
@@ -25,10 +25,7 @@ log = structlog.get_logger(__name__)
 
 #: The longest text that every channel takes in one message.
 MOST_CHARS = 4_000
-#: Synapse remembers a transaction id for 24 h; an hour is left for clocks and waiting.
-KEY_REMEMBERED = timedelta(hours=23)
 
-_WAITING = (SendState.READY, SendState.CLAIMED)
 _FREE: dict[str, Any] = {"lease_by": "", "lease_until": None}
 #: At most so many replies of an account a claim: they must fit into their lease.
 MOST_AN_ACCOUNT = 50
@@ -86,13 +83,6 @@ def by_hand(actor: Actor, message_id: int, text: str) -> Reply:
     return reply
 
 
-def skip(conversation: Conversation, *, reason: str) -> int:
-    """Let nothing go out any more that waits in a conversation; return how many."""
-    return Reply.objects.filter(
-        message__conversation=conversation, state__in=_WAITING
-    ).update(state=SendState.SKIPPED, reason=reason, settled_at=clock.now())
-
-
 def claim(me: str, accounts: Sequence[int], *, now: datetime, limit: int) -> list[Outbound]:
     """Lease what `accounts` may answer now, their pace debited."""
     if not _waiting(accounts, now):
@@ -138,6 +128,8 @@ def settle(item: Outbound, outcome: Outcome, *, me: str) -> bool:
     if isinstance(outcome, Later) and not _is_still_wanted(row):
         outcome = Skipped("withdrew or left")
     outcomes.write(row, outcome, now=clock.now())
+    if isinstance(outcome, Rejected) and outcome.withdraws:
+        departures.refuse(row.message.conversation, key=item.key, at=clock.now())
     if isinstance(outcome, Accepted) and row.is_notice:
         answers.notice_arrived(row)
     return True
@@ -163,19 +155,19 @@ def recover(now: datetime) -> int:
 
 
 def ask_again(
-    me: str, accounts: Sequence[int], *, now: datetime, limit: int
+    me: str, accounts: Sequence[int], *, since: datetime, now: datetime, limit: int
 ) -> list[Outbound]:
     """Take unknown replies whose platform knows the key, to ask again with the same text.
 
-    `accounts` are those on an idempotent channel, still on the device that asked first. A
-    notice is not asked for where the person has refused since: it may never have arrived.
+    The platform of these `accounts` knows those first asked after `since`. A notice is not
+    asked for where the person has refused meanwhile: it may never have arrived.
     """
-    if not _unknown(accounts, now, limit):
+    if not _unknown(accounts, since, limit):
         return []
     with transaction.atomic():
         if house.get().held_since is not None:
             return []
-        rows = [row for row in _unknown(accounts, now, limit) if _is_still_wanted(row)]
+        rows = [row for row in _unknown(accounts, since, limit) if _is_still_wanted(row)]
         return _lease(rows, SendState.DISPATCHING, me=me, now=now)
 
 
@@ -210,7 +202,7 @@ def _waiting(accounts: Sequence[int], now: datetime) -> list[Account]:
 
 def _skip_restored(held_since: datetime) -> None:
     """Drop what the restored state still wants to send: it may have gone out since."""
-    Reply.objects.filter(state__in=_WAITING, due__lte=held_since).update(
+    Reply.objects.filter(state__in=outcomes.WAITING, due__lte=held_since).update(
         state=SendState.SKIPPED,
         reason="restored from a backup: it may have been sent",
         settled_at=clock.now(),
@@ -244,11 +236,11 @@ def _recover(row: Reply, now: datetime) -> int:
     )
 
 
-def _unknown(accounts: Sequence[int], now: datetime, limit: int) -> list[Reply]:
+def _unknown(accounts: Sequence[int], since: datetime, limit: int) -> list[Reply]:
     if not accounts:
         return []
     marks = ", ".join(["%s"] * len(accounts))
-    given = [*accounts, now - KEY_REMEMBERED, limit]
+    given = [*accounts, since, limit]
     return list(Reply.objects.raw(_UNKNOWN.format(accounts=marks), given))
 
 
@@ -286,6 +278,7 @@ def _outbound(row: Reply) -> Outbound:
         peer=Peer(id=row.message.conversation.external_id),
         key=ids.stable_key("reply", row.pk),
         text=row.text,
+        answers=Inbound(row.message.event_id, row.message.at),
     )
 
 

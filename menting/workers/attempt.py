@@ -148,7 +148,8 @@ class Attempt:
 
     async def _open(self, channel: base.Channel, ready: Ready) -> base.Session:
         await self._mark(AccountState.CONNECTING)
-        async with self._desk.gate.passed(_host(ready)):
+        host = channel.host(ready.account.handle, ready.account.options)
+        async with self._desk.gate.passed(f"{channel.name} {host}"):
             try:
                 async with asyncio.timeout(OPEN_SECONDS):
                     return await channel.open(ready.account, self._keep)
@@ -224,11 +225,6 @@ def wait_seconds(failures: int) -> float:
     Jitter spreads the accounts of a host that came back, which all failed together.
     """
     return _dice.uniform(LEAST_WAIT, min(MOST_WAIT, 2.0 ** min(failures, 6)))
-
-
-def _host(ready: Ready) -> str:
-    options = ready.account.options
-    return f"{ready.channel} {options.get('homeserver') or options.get('host') or ''}"
 
 
 def _reason(error: Exception) -> str:

@@ -1,10 +1,12 @@
 """What the sender asks of the database in a turn: to tidy, and for what may go now."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from menting.campaigns import advance, outbox, postings, recovery, render, resolve
+from menting.campaigns.models import Delivery, Posting
+from menting.channels.base import Keys
 from menting.people import replies
 from menting.people.outbound import Outbound, Skipped
 
@@ -48,12 +50,33 @@ def take(me: str, accounts: Sequence[int], *, now: datetime) -> dict[int, list[L
 
 
 def take_unknown(
-    me: str, accounts: Sequence[int], *, now: datetime
+    me: str, keys: Mapping[int, Keys], *, now: datetime
 ) -> dict[int, list[Load]]:
-    """Take what `accounts`, on idempotent channels, may ask for again by its key."""
-    again = replies.ask_again(me, accounts, now=now, limit=MOST_A_TURN)
-    again += resolve.ask_again(me, accounts, now=now, limit=MOST_A_TURN)
+    """Take what the platforms of these accounts can be asked for again by its key."""
+    again: list[Outbound] = []
+    for span, accounts in _by_span(keys, lambda of: of.answers):
+        again += replies.ask_again(
+            me, accounts, since=now - span, now=now, limit=MOST_A_TURN
+        )
+    for span, accounts in _by_span(keys, lambda of: of.messages):
+        again += resolve.ask_again(
+            Delivery, me, accounts, since=now - span, now=now, limit=MOST_A_TURN
+        )
+    for span, accounts in _by_span(keys, lambda of: of.posts):
+        again += resolve.ask_again(
+            Posting, me, accounts, since=now - span, now=now, limit=MOST_A_TURN
+        )
     return _by_account([Load(item, item.text or "", is_dispatched=True) for item in again])
+
+
+def _by_span(
+    keys: Mapping[int, Keys], length: Callable[[Keys], timedelta]
+) -> list[tuple[timedelta, list[int]]]:
+    spans: dict[timedelta, list[int]] = {}
+    for account_id, of in keys.items():
+        if span := length(of):
+            spans.setdefault(span, []).append(account_id)
+    return list(spans.items())
 
 
 def _by_account(loads: Sequence[Load]) -> dict[int, list[Load]]:

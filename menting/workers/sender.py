@@ -131,14 +131,14 @@ class Sender:
         if now - self._recovered_at >= RECOVER_EVERY:
             self._recovered_at = now
             load.recover(now)
-            again = load.take_unknown(self._me, self._idempotent(accounts), now=now)
+            again = load.take_unknown(self._me, self._keys(accounts), now=now)
             if again:
                 return again
         return load.take(self._me, accounts, now=now) if accounts else {}
 
-    def _idempotent(self, accounts: Sequence[int]) -> list[int]:
+    def _keys(self, accounts: Sequence[int]) -> dict[int, base.Keys]:
         sessions = self._keeper.sessions
-        return [pk for pk in accounts if pk in sessions and sessions[pk].channel.idempotent]
+        return {pk: sessions[pk].channel.keys for pk in accounts if pk in sessions}
 
     def _start(
         self, group: asyncio.TaskGroup, account_id: int, loads: Sequence[Load]
@@ -194,7 +194,7 @@ class Sender:
             if not one.is_dispatched and not await self._dispatch(one.item, one.text):
                 await self._commit.write(GiveBack(one.item))
                 return True
-            outcome = await self._hand_over(one.item, one.text)
+            outcome = await self._hand_over(one, one.text)
         if one.is_dispatched:
             outcome = _of_second_asking(outcome)
         if isinstance(outcome, Unknown):
@@ -208,14 +208,15 @@ class Sender:
     async def _settle(self, item: Outbound, outcome: Outcome) -> None:
         await asyncio.shield(self._commit.write(Settle(item, outcome)))
 
-    async def _hand_over(self, item: Outbound, text: str) -> Outcome:
+    async def _hand_over(self, one: Load, text: str) -> Outcome:
         """Touch the network, and say what became of it."""
+        item = one.item
         live = self._keeper.sessions.get(item.account_id)
         if live is None:
             return Later("the account went offline", clock.now())
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                return await _transmit(live.session, item, text)
+                return await _transmit(live.session, one, text)
         except base.ChannelError as error:
             return await self._outcome(item, error)
         except TimeoutError:
@@ -233,18 +234,22 @@ class Sender:
         match error:
             case base.Throttled():
                 until = now + timedelta(seconds=error.retry_after)
-                self._rests_until[item.account_id] = until
-                await self._commit.write(Hold(item.account_id, until))
+                if not error.of_peer:
+                    await self._hold(item.account_id, until)
                 return Later(reason, until)
             case base.AuthFailed():
                 self._keeper.report(item.account_id, error)
                 return Later(reason, now)
-            case base.Unsupported() | base.Refused(permanent=True):
-                return Rejected(reason)
+            case base.Refused(permanent=True):
+                return Rejected(reason, withdraws=error.withdraws)
             case base.Unreachable() | base.Refused():
                 return Later(reason, now)
             case _:
                 return Unknown(reason)
+
+    async def _hold(self, account_id: int, until: datetime) -> None:
+        self._rests_until[account_id] = until
+        await self._commit.write(Hold(account_id, until))
 
 
 def _of_second_asking(outcome: Outcome) -> Outcome:
@@ -254,8 +259,9 @@ def _of_second_asking(outcome: Outcome) -> Outcome:
     return Unknown(f"asked again: {outcome.reason}")
 
 
-async def _transmit(session: base.Session, item: Outbound, text: str) -> Accepted:
-    message = base.Outgoing(key=item.key, text=text)
+async def _transmit(session: base.Session, one: Load, text: str) -> Accepted:
+    item = one.item
+    message = base.Outgoing(item.key, text, answers=item.answers, again=one.is_dispatched)
     is_wall = item.kind == "posting"
     receipt = await (session.post if is_wall else session.send)(item.peer, message)
-    return Accepted(receipt.message_id)
+    return Accepted(receipt.message_id, receipt.pending)

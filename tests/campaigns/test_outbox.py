@@ -1,10 +1,11 @@
 """The outbox, one step at a time."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
 
+from menting.accounts.models import Account
 from menting.base import clock
 from menting.base.lease import LEASE
 from menting.campaigns import advance, approve, outbox, recovery, resolve
@@ -17,6 +18,7 @@ from tests.campaigns import world
 
 pytestmark = pytest.mark.django_db
 ME = "here:1:me"
+REMEMBERED = timedelta(hours=1)
 
 
 def claimed(*, limit: int = 100) -> list[Outbound]:
@@ -257,12 +259,17 @@ def test_a_platform_that_knows_keys_is_asked_again_with_the_same_key_and_text() 
     [item] = claimed()
     outbox.dispatch(item, "Hello", me=ME)
     outbox.settle(item, Unknown("no answer"), me=ME)
-    assert resolve.ask_again(ME, [account.pk], now=clock.now(), limit=10) == []
+    assert _asked_again(account, now=clock.now()) == []
     soon = clock.now() + timedelta(seconds=2)
-    [again] = resolve.ask_again(ME, [account.pk], now=soon, limit=10)
+    [again] = _asked_again(account, now=soon)
     assert (again.key, again.text) == (item.key, "Hello")
     assert only().state == "dispatching"
     assert outbox.settle(again, Accepted("$1"), me=ME)
+
+
+def _asked_again(account: Account, *, now: datetime) -> list[Outbound]:
+    since = now - REMEMBERED
+    return resolve.ask_again(Delivery, ME, [account.pk], since=since, now=now, limit=10)
 
 
 def test_nobody_is_asked_for_again_after_a_day_or_an_opt_out() -> None:
@@ -270,11 +277,11 @@ def test_nobody_is_asked_for_again_after_a_day_or_an_opt_out() -> None:
     [ann] = world.friends(account, 1)
     world.running()
     unknown()
-    late = clock.now() + resolve.KEY_REMEMBERED
-    assert resolve.ask_again(ME, [account.pk], now=late, limit=10) == []
+    late = clock.now() + REMEMBERED
+    assert _asked_again(account, now=late) == []
     world.opt_out(ann, account)
     soon = clock.now() + timedelta(seconds=2)
-    assert resolve.ask_again(ME, [account.pk], now=soon, limit=10) == []
+    assert _asked_again(account, now=soon) == []
     assert only().state == "unknown"
 
 

@@ -1,36 +1,61 @@
 """The rigs, one for each channel."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple
 
 import pytest
 
-from menting.cli.demo.homeserver import Homeserver
 from tests.contract.dialogue import Dialogue
 from tests.contract.matrix import MatrixRig, matrix_rig
-from tests.contract.rig import Vault, listening
-
-#: Channel name -> the fixture of its server, and the way to its rig.
-RIGS = {"matrix": ("homeserver", matrix_rig)}
+from tests.contract.rig import AbleRig, Vault, listening
 
 
-@pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.homeserver) for name in RIGS],
-)
-def platform(request: pytest.FixtureRequest) -> tuple[str, Homeserver]:
-    """Give each channel's name with its server."""
-    return request.param, request.getfixturevalue(RIGS[request.param][0])
+class Kind(NamedTuple):
+    """How a channel's rig is made: its class, its server's fixture, and the way."""
+
+    rig: type[Any]
+    server: str
+    make: Callable[[Any], AbstractAsyncContextManager[Any]]
+
+
+RIGS = {"matrix": Kind(MatrixRig, "homeserver", matrix_rig)}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each test to the channels whose platform knows what the test needs."""
+    if "platform" not in metafunc.fixturenames:
+        return
+    needs = {
+        name for mark in metafunc.definition.iter_markers("needs") for name in mark.args
+    }
+    able = [name for name, kind in RIGS.items() if needs <= kind.rig.able]
+    metafunc.parametrize(
+        "platform",
+        [
+            pytest.param(name, marks=getattr(pytest.mark, RIGS[name].server))
+            for name in able
+        ],
+        indirect=True,
+    )
 
 
 @pytest.fixture
-async def rig(platform: tuple[str, Homeserver]) -> AsyncIterator[MatrixRig]:
+def platform(request: pytest.FixtureRequest) -> tuple[str, Any]:
+    """Give each channel's name with its server."""
+    return request.param, request.getfixturevalue(RIGS[request.param].server)
+
+
+@pytest.fixture
+async def rig(platform: tuple[str, Any]) -> AsyncIterator[AbleRig]:
     """Give each channel in turn, with its platform."""
     name, server = platform
-    async with RIGS[name][1](server) as made:
+    async with RIGS[name].make(server) as made:
         yield made
 
 
 @pytest.fixture
-async def dialogue(rig: MatrixRig) -> Dialogue:
+async def dialogue(rig: AbleRig) -> Dialogue:
     """Give a conversation that a person opened."""
     account, human = await rig.account(), await rig.human()
     session = await rig.channel.open(account, Vault().keep)

@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 from menting.channels import base
 from menting.channels.base import Outgoing
-from tests.contract.matrix import MatrixHuman
-from tests.contract.rig import at
+from tests.contract.rig import AbleHuman, at
 
 
 class Dialogue(NamedTuple):
@@ -13,12 +12,14 @@ class Dialogue(NamedTuple):
 
     session: base.Session
     account: base.Account
-    human: MatrixHuman
+    human: AbleHuman
     place: str
 
-    async def send(self, key: str, text: str = "once") -> base.Receipt:
-        """Answer."""
-        return await self.session.send(at(self.place), Outgoing(key, text))
+    async def send(
+        self, key: str, text: str = "once", *, again: bool = False
+    ) -> base.Receipt:
+        """Write to the person."""
+        return await self.session.send(at(self.place), Outgoing(key, text, again=again))
 
     async def received(self) -> list[str]:
         """Return what the platform holds of the answers."""

@@ -36,8 +36,8 @@ class StandingSender(sender.Sender):
         return was_good
 
     @override
-    async def _hand_over(self, item: Outbound, text: str) -> Outcome:
-        outcome = await super()._hand_over(item, text)
+    async def _hand_over(self, one: Load, text: str) -> Outcome:
+        outcome = await super()._hand_over(one, text)
         await self._stand("answered", text)
         return outcome
 

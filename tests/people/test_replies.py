@@ -153,10 +153,16 @@ def test_an_unknown_reply_is_asked_again_with_the_same_key_and_text() -> None:
     (item,) = _claim(lin)
     replies.dispatch(item, item.text or "", me=ME)
     replies.settle(item, Unknown("timeout"), me=ME)
-    (again,) = replies.ask_again(ME, [lin.account.pk], now=clock.now(), limit=5)
+    (again,) = _asked_again(lin)
     assert (again.key, again.text) == (item.key, item.text)
     assert replies.settle(again, Accepted("$1"), me=ME)
     assert Conversation.objects.get().noticed_at is not None
+
+
+def _asked_again(person: Person) -> list[Outbound]:
+    now = clock.now()
+    accounts = [person.account.pk]
+    return replies.ask_again(ME, accounts, since=now - timedelta(hours=1), now=now, limit=5)
 
 
 def test_an_unknown_notice_is_not_asked_for_once_the_person_refused() -> None:
@@ -164,7 +170,7 @@ def test_an_unknown_notice_is_not_asked_for_once_the_person_refused() -> None:
     lin.writes("hello")
     deliver(lin.account, outcome=Unknown("timeout"))
     lin.writes("stop")
-    assert replies.ask_again(ME, [lin.account.pk], now=clock.now(), limit=5) == []
+    assert _asked_again(lin) == []
 
 
 def test_a_sender_whose_process_ended_gives_its_claims_back_at_once() -> None:

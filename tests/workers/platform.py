@@ -36,6 +36,11 @@ class Live(base.Session):
     def profile(self) -> base.Profile:
         return base.Profile(id=self.account.handle)
 
+    @property
+    @override
+    def caps(self) -> base.Cap:
+        return Platform.caps
+
     @override
     async def listen(self, deliver: base.Deliver, resume: bytes) -> None:
         self.resumed_from = resume
@@ -79,7 +84,8 @@ class Platform(base.Channel):
     caps = base.Cap.TEXT
     secret_model = Columns
     rate = pace.UNLIMITED
-    idempotent = True
+    keys = base.Keys()
+    handle_example = "@shop:example.org"
 
     def __init__(self) -> None:
         self.opened: list[str] = []

@@ -65,7 +65,8 @@ class Live:
     """A session of the platform, and its channel at the same time."""
 
     def __init__(self, platform: Platform) -> None:
-        self.idempotent = platform.idempotent
+        remembered = timedelta(hours=platform.idempotent)
+        self.keys = base.Keys(remembered, remembered, remembered)
         self.send = self.post = platform.take
 
     @property

@@ -1,20 +1,28 @@
 """Matrix: sign accounts in at their homeservers over one shared connector."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
-import aiohttp
-from pydantic import BaseModel, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from typing_extensions import override
 
 from menting.base import config
 from menting.base.pace import Rate
 from menting.channels import base
+from menting.channels.http import Http, proven_not_sent
 from menting.channels.matrix.login import Login
 from menting.channels.matrix.session import MatrixSession, fetch_profile
-from menting.channels.matrix.wire import Wire, proven_not_sent
+from menting.channels.matrix.wire import Wire
 
 HANDLE = re.compile(r"@[^\s:]+:\S+")
 
@@ -22,13 +30,21 @@ HANDLE = re.compile(r"@[^\s:]+:\S+")
 class MatrixSecret(BaseModel):
     """The columns of a roster line: `password` or `token` is needed."""
 
-    homeserver: str
-    password: SecretStr = SecretStr("")
-    token: SecretStr = SecretStr("")
-    #: A public room of the account's own, as `!id` or `#alias:server`.
-    wall: str = ""
-    #: Empty: as the house's setting says.
-    accept_invitations: bool | None = None
+    homeserver: str = Field(
+        description="the homeserver's address", examples=["https://matrix.example.org"]
+    )
+    password: SecretStr = Field(
+        SecretStr(""), description="the account's password, unless there is a token"
+    )
+    token: SecretStr = Field(SecretStr(""), description="an access token")
+    wall: str = Field(
+        "",
+        description="a public room of the account's own, as !ID or #ALIAS:SERVER",
+        examples=["#shop:example.org"],
+    )
+    accept_invitations: bool | None = Field(
+        None, description="yes or no; empty: as the house's setting says"
+    )
 
     @field_validator("accept_invitations", mode="before")
     @classmethod
@@ -61,20 +77,25 @@ class Matrix(base.Channel):
     """The Matrix channel of one process."""
 
     name = "matrix"
-    caps = base.Cap.PROFILE | base.Cap.TEXT | base.Cap.WALL
+    caps = (
+        base.Cap.PROFILE | base.Cap.TEXT | base.Cap.WALL | base.Cap.FOLLOW | base.Cap.JOIN
+    )
     secret_model = MatrixSecret
+    handle_example = "@shop:example.org"
     #: Each homeserver has a limit of its own (Synapse: 0.2/s after 10) and says so by 429;
     #: this one only keeps an account from running into it at once.
     rate = Rate.per(1, timedelta(seconds=1), burst=10)
-    idempotent = True
+    #: Synapse remembers a transaction id for 24 h; an hour is left for clocks and waiting.
+    keys = base.Keys(*(timedelta(hours=23),) * 3)
 
     def __init__(self) -> None:
-        self._http: aiohttp.ClientSession | None = None
+        # No limit: each account's long poll holds one connection all the time.
+        self._http = Http()
 
     @override
     async def open(self, account: base.Account, keep: base.Keep) -> MatrixSession:
         secret = _checked(account)
-        login = Login(Wire(self._connect(), secret.homeserver), account, keep)
+        login = Login(Wire(self._http, secret.homeserver), account, keep)
         await login.sign_in()
         with proven_not_sent():
             profile = await fetch_profile(login, login.user)
@@ -87,18 +108,11 @@ class Matrix(base.Channel):
 
     @override
     async def aclose(self) -> None:
-        if self._http is not None:
-            await self._http.close()
-            self._http = None
+        await self._http.aclose()
 
-    def _connect(self) -> aiohttp.ClientSession:
-        if self._http is None:
-            # No limit: each account's long poll holds one connection all the time.
-            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
-            self._http = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar()
-            )
-        return self._http
+    @override
+    def host(self, handle: str, options: Mapping[str, Any]) -> str:
+        return str(options["homeserver"])
 
 
 def _checked(account: base.Account) -> MatrixSecret:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from menting.channels import base
-from menting.channels.matrix.wire import TokenRefusedError, Wire, proven_not_sent
+from menting.channels.http import proven_not_sent
+from menting.channels.matrix.wire import TokenRefusedError, Wire
 
 DEVICE_NAME = "Menting"
 

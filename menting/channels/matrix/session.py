@@ -8,12 +8,14 @@ from typing_extensions import override
 
 from menting.base import clock
 from menting.channels import base
+from menting.channels.base import Cap
+from menting.channels.http import proven_not_sent
 from menting.channels.matrix import inbox
 from menting.channels.matrix.inbox import Place
 from menting.channels.matrix.login import Login
 from menting.channels.matrix.synced import Synced
 from menting.channels.matrix.wall import Wall
-from menting.channels.matrix.wire import proven_not_sent, segment
+from menting.channels.matrix.wire import segment
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,8 @@ class MatrixSession(base.Session):
         self._login, self._profile = login, profile
         self._inbox = inbox.Inbox(login)
         self._wall = Wall(login, wall)
+        walls = Cap.WALL if wall else Cap(0)
+        self._caps = Cap.PROFILE | Cap.TEXT | Cap.FOLLOW | Cap.JOIN | walls
         self._takes_invitations = takes_invitations
         self._answered: set[str] = set()
         self._answer_at = 0.0
@@ -41,6 +45,11 @@ class MatrixSession(base.Session):
     @override
     def profile(self) -> base.Profile:
         return self._profile
+
+    @property
+    @override
+    def caps(self) -> Cap:
+        return self._caps
 
     @override
     async def listen(self, deliver: base.Deliver, resume: bytes) -> None:

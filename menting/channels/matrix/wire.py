@@ -1,22 +1,20 @@
 """Call a homeserver's client-server API and map each outcome to a channel's error."""
 
-import contextlib
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
 from yarl import URL
 
 from menting.channels import base
-
-CALL_SECONDS = 30.0
-CONNECT_SECONDS = 10.0
-#: Waited after a 429 that names no time of its own.
-DEFAULT_WAIT_SECONDS = 5.0
-MAX_REASON = 200
+from menting.channels.http import (
+    DEFAULT_WAIT_SECONDS,
+    MOST_REASON,
+    Answer,
+    Http,
+    seconds_of,
+)
 
 #: The server has closed the account, for good or until its operator opens it again.
 CLOSED = frozenset({"M_USER_DEACTIVATED", "M_USER_LOCKED", "M_USER_SUSPENDED"})
@@ -31,9 +29,9 @@ class TokenRefusedError(base.ChannelError):
 
 
 class Wire:
-    """One homeserver, called over the connector that all sessions share."""
+    """One homeserver, called over the connections that all sessions share."""
 
-    def __init__(self, http: aiohttp.ClientSession, homeserver: str) -> None:
+    def __init__(self, http: Http, homeserver: str) -> None:
         self._http = http
         self._root = f"{homeserver.rstrip('/')}/_matrix/client"
 
@@ -52,33 +50,14 @@ class Wire:
         Raises Unreachable, Uncertain, Throttled, Refused, AuthFailed (the account is
         closed) and TokenRefusedError.
         """
-        limits = aiohttp.ClientTimeout(
-            total=seconds or CALL_SECONDS, sock_connect=CONNECT_SECONDS
+        answer = await self._http.ask(
+            method,
+            URL(self._root + path, encoded=True).with_query(query),
+            seconds=seconds,
+            json=body,
+            headers={"Authorization": f"Bearer {token}"} if token else None,
         )
-        try:
-            async with self._http.request(
-                method,
-                URL(self._root + path, encoded=True).with_query(query),
-                json=body,
-                headers={"Authorization": f"Bearer {token}"} if token else None,
-                timeout=limits,
-                # A redirect would carry the token to an address nobody chose.
-                allow_redirects=False,
-            ) as answer:
-                return _outcome(answer, await answer.read())
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise base.Unreachable(f"cannot connect: {_short(error)}") from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise base.Uncertain(f"no whole answer: {_short(error)}") from error
-
-
-@contextlib.contextmanager
-def proven_not_sent() -> Iterator[None]:
-    """Turn Uncertain into Unreachable: the calls within only prepare, they send nothing."""
-    try:
-        yield
-    except base.Uncertain as error:
-        raise base.Unreachable(str(error)) from error
+        return _outcome(answer)
 
 
 def segment(text: str) -> str:
@@ -86,13 +65,12 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _outcome(answer: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:
-    told = _parse(raw)
+def _outcome(answer: Answer) -> dict[str, Any]:
+    told = answer.json()
     if 200 <= answer.status < 300 and told is not None:
         return told
     if answer.status == 429:
-        wait = _wait(answer.headers.get("Retry-After"), (told or {}).get("retry_after_ms"))
-        raise base.Throttled("the server asks to wait", retry_after=wait)
+        raise base.Throttled("the server asks to wait", retry_after=_wait(answer, told))
     # 502 and 504 come from something between, which may have passed the request on.
     if answer.status < 300 or answer.status >= 500:
         raise base.Uncertain(f"status {answer.status} without a usable answer")
@@ -111,25 +89,12 @@ def _refusal(status: int, told: dict[str, Any]) -> base.ChannelError:
 
 def _reason(code: str, told: dict[str, Any]) -> str:
     # Reasons are kept beside a delivery: a person's address must not stay there.
-    return f"{code}: {_ID.sub('…', str(told.get('error', '')))}"[:MAX_REASON]
+    return f"{code}: {_ID.sub('…', str(told.get('error', '')))}"[:MOST_REASON]
 
 
-def _parse(raw: bytes) -> dict[str, Any] | None:
-    try:
-        told = json.loads(raw)
-    except ValueError:
-        return None
-    return told if isinstance(told, dict) else None
-
-
-def _wait(header: str | None, milliseconds: object) -> float:
+def _wait(answer: Answer, told: dict[str, Any] | None) -> float:
     """Return seconds; the header is of Matrix 1.10, the field of those before."""
-    with contextlib.suppress(TypeError, ValueError):
-        asked = float(header) if header else float(str(milliseconds)) / 1000
-        if 0 <= asked < float("inf"):
-            return asked
-    return DEFAULT_WAIT_SECONDS
-
-
-def _short(error: BaseException) -> str:
-    return (str(error) or type(error).__name__)[:MAX_REASON]
+    if header := answer.headers.get("Retry-After"):
+        return seconds_of(header)
+    milliseconds = (told or {}).get("retry_after_ms")
+    return seconds_of(milliseconds, default=DEFAULT_WAIT_SECONDS * 1000) / 1000
