@@ -63,7 +63,11 @@ class Proxy:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Proxy"]:
         """Listen within the block."""
-        async with aiohttp.ClientSession(auto_decompress=False) as self._http:
+        # Each account's long poll stands here as well.
+        many = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(
+            connector=many, auto_decompress=False
+        ) as self._http:
             await self.come_back()
             try:
                 yield self

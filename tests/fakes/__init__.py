@@ -1,0 +1,1 @@
+"""Platforms that cannot run here, written from their documentation."""
