@@ -12,7 +12,8 @@ import pytest
 from menting.channels import http
 from menting.channels.base import Account
 from menting.channels.telegram.channel import Telegram
-from tests.fakes.telegram import Bot, FakeTelegram, User
+from tests.fakes.telegram import FakeTelegram
+from tests.fakes.telegram_state import Bot, User
 from tests.servers import proxy
 from tests.servers.proxy import Held, Proxy, rewrite
 
