@@ -49,10 +49,13 @@ class Fate(Enum):
 class Side(Protocol):
     """What a platform's session does for its gateway."""
 
-    #: By close code; any other one resumes.
-    closes: Mapping[int, Fate]
-    #: The intents that the account is to have.
-    intents: int
+    @property
+    def closes(self) -> Mapping[int, Fate]:
+        """Return what each close code means; any other one resumes."""
+
+    @property
+    def intents(self) -> int:
+        """Return the intents that the account is to have."""
 
     async def url(self) -> str:
         """Return the address where a new session begins. Raises a ChannelError."""
