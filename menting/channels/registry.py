@@ -4,10 +4,12 @@ from collections.abc import Callable
 from functools import cache
 
 from menting.channels.base import Channel
+from menting.channels.discord.channel import Discord
 from menting.channels.matrix.channel import Matrix
 from menting.channels.telegram.channel import Telegram
 
 CHANNELS: dict[str, Callable[[], Channel]] = {
+    "discord": Discord,
     "matrix": Matrix,
     "telegram": Telegram,
 }
