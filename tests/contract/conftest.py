@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.contract.dialogue import Dialogue
+from tests.contract.discord import DiscordRig, discord_rig
 from tests.contract.matrix import MatrixRig, matrix_rig
 from tests.contract.rig import AbleRig, Vault, listening
 from tests.contract.telegram import TelegramRig, telegram_rig
@@ -21,6 +22,7 @@ class Kind(NamedTuple):
 
 
 RIGS = {
+    "discord": Kind(DiscordRig, "discord", discord_rig),
     "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
     "telegram": Kind(TelegramRig, "telegram", telegram_rig),
 }
