@@ -1,5 +1,6 @@
 """Discord's HTTP API, version 10, from https://docs.discord.com/developers."""
 
+import itertools
 import json
 import re
 import time
@@ -203,16 +204,13 @@ class DiscordApi:
             raise ApiError(50006)
         if len(content) > MOST_CONTENT:
             raise ApiError(50035)
-        components = given.get("components") or []
-        _check(components)
+        components = _numbered(given.get("components") or [])
         shown = {"content": content, "components": components, "attachments": []}
         for number, about in enumerate(given.get("attachments") or []):
             picture = call.files[f"files[{number}]"]
             shown["attachments"].append(self._attachment(about, picture))
-        if (answered := given.get("message_reference")) and any(
-            one["id"] == answered["message_id"] for one in channel.messages
-        ):
-            shown |= {"type": 19, "message_reference": answered}
+        if answered := given.get("message_reference"):
+            shown |= _reference(channel, answered)
         if channel.kind in (TEXT, ANNOUNCEMENTS, THREAD):
             shown["guild_id"] = channel.guild
         return self._state.message(channel, call.bot.user, **shown)
@@ -227,6 +225,31 @@ class DiscordApi:
             "url": url,
             "proxy_url": url,
         }
+
+
+def _reference(channel: Channel, answered: dict[str, Any]) -> dict[str, Any]:
+    """Quote a message of the channel, or none where that is allowed."""
+    number = str(answered["message_id"])
+    if any(one["id"] == number for one in channel.messages):
+        about = {"type": 0, "message_id": number, "channel_id": channel.id}
+        return {"type": 19, "message_reference": about}
+    if answered.get("fail_if_not_exists", True):
+        raise ApiError(50035)
+    return {}
+
+
+def _numbered(components: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give rows and buttons the ids that Discord gives them, one after the other."""
+    _check(components)
+    serial = itertools.count(1)
+    return [
+        {
+            "id": next(serial),
+            "type": 1,
+            "components": [one | {"id": next(serial)} for one in row["components"]],
+        }
+        for row in components
+    ]
 
 
 def _check(components: list[dict[str, Any]]) -> None:
