@@ -73,7 +73,7 @@ class DiscordSecret(BaseModel):
     @classmethod
     def _address(cls, value: str) -> str:
         parts = urlsplit(value.strip())
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("must be http(s)://HOST/api/v10")
         return value.strip().rstrip("/")
 

@@ -77,7 +77,7 @@ class TelegramSecret(BaseModel):
     @classmethod
     def _address(cls, value: str) -> str:
         parts = urlsplit(value or API)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("must be http(s)://HOST[:PORT]")
         return (value or API).rstrip("/")
 

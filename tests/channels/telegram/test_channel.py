@@ -25,6 +25,7 @@ TOKEN = "7042137000:AAE-x_y"
         ({"token": TOKEN, "wall": "t.me/shop"}, "@NAME"),
         ({"token": TOKEN, "group": "1234"}, "-100"),
         ({"token": TOKEN, "api": "api.telegram.org"}, "http"),
+        ({"token": TOKEN, "api": "http://localhost:99999"}, "out of range"),
         ({"token": TOKEN, "receive": "pigeon"}, "poll"),
     ],
 )

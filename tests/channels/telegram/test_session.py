@@ -8,7 +8,9 @@ import pytest
 
 from menting.channels import base
 from menting.channels.base import Button, Image, Inbound, Outgoing, Peer
+from menting.channels.http import Http
 from menting.channels.telegram import chats
+from menting.channels.telegram.wire import Wire
 from tests.channels.telegram.acts import bot_of, hear, with_options
 from tests.contract.rig import Vault
 from tests.contract.telegram import TelegramRig
@@ -146,6 +148,16 @@ async def test_no_reason_repeats_the_token(talk: Talk) -> None:
     with pytest.raises(base.Refused) as refused:
         await talk.send()
     assert token not in str(refused.value)
+
+
+async def test_no_reason_repeats_an_address_with_the_token_in_it() -> None:
+    http = Http()
+    wire = Wire(http, "http://localhost:99999", "7:secret")
+    with pytest.raises(base.Unreachable) as unreachable:
+        await wire.call("getMe")
+    assert "secret" not in str(unreachable.value)
+    assert unreachable.value.__cause__ is None
+    await http.aclose()
 
 
 async def test_a_wall_must_be_a_channel(rig: TelegramRig) -> None:
