@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -20,13 +21,14 @@ from menting.base import config
 from menting.base.pace import Rate
 from menting.channels import base
 from menting.channels.base import Cap
-from menting.channels.discord import intents
+from menting.channels.discord import intents, interactions
 from menting.channels.discord.events import SNOWFLAKE
 from menting.channels.discord.limits import BadRequests, Route
 from menting.channels.discord.session import DiscordSession, shaped
 from menting.channels.discord.side import Side
 from menting.channels.discord.wire import Wire
 from menting.channels.gateway import Gateway, Turnstile
+from menting.channels.hook import Hook, HookAnswer, MalformedError
 from menting.channels.http import Http, proven_not_sent
 
 API = "https://discord.com/api/v10"
@@ -52,6 +54,12 @@ class DiscordSecret(BaseModel):
         description="a guild of the bot's own: who enters it becomes a contact; needs the "
         "privileged intent guild_members",
         examples=["1180123456789012345"],
+    )
+    public_key: str = Field(
+        "",
+        description="the application's public key, where its interactions are sent to "
+        "/hooks/discord/ID of this installation",
+        examples=["64 hexadecimal digits"],
     )
     api: str = Field(API, description="the API's address with its version", examples=[API])
 
@@ -84,6 +92,13 @@ class DiscordSecret(BaseModel):
             raise ValueError("must be an id, a number")
         return value
 
+    @field_validator("public_key")
+    @classmethod
+    def _key(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[0-9a-fA-F]{64}", value):
+            raise ValueError("must be 64 hexadecimal digits")
+        return value.lower()
+
     @field_validator("intents")
     @classmethod
     def _known(cls, value: str) -> str:
@@ -101,7 +116,10 @@ class Discord(base.Channel):
     """The Discord channel of one process."""
 
     name = "discord"
-    caps = Cap.PROFILE | Cap.TEXT | Cap.WALL | Cap.IMAGE | Cap.BUTTON | Cap.JOIN
+    caps = (
+        (Cap.PROFILE | Cap.TEXT | Cap.WALL | Cap.IMAGE)
+        | (Cap.BUTTON | Cap.FOLLOW | Cap.JOIN)
+    )  # fmt: skip
     secret_model = DiscordSecret
     handle_example = "1180123456789012345"
     #: "All bots can make up to 50 requests per second"; the finer limits are told by the
@@ -134,7 +152,7 @@ class Discord(base.Channel):
         turnstile = self._turnstiles.setdefault(columns.api, Turnstile())
         gateway = Gateway(self._http, side, turnstile)
         return DiscordSession(
-            wire, profile, gateway, wall=columns.wall, guild=columns.guild
+            wire, profile, gateway, wall=columns.wall, caps=_caps(columns)
         )
 
     @override
@@ -145,12 +163,35 @@ class Discord(base.Channel):
     def host(self, handle: str, options: Mapping[str, Any]) -> str:
         return str(options.get("api") or API)
 
+    @override
+    def addressee(self, hook: Hook) -> str:
+        if not SNOWFLAKE.fullmatch(hook.path):
+            raise MalformedError("the path must be a bot's id")
+        return hook.path
+
+    @override
+    def take_hook(self, hook: Hook, account: base.Account) -> HookAnswer:
+        answer, heard = interactions.take(hook, _checked(account).public_key)
+        return replace(answer, events={account.handle: tuple(heard)})
+
     def _wire(self, columns: DiscordSecret) -> Wire:
         bad = self._bad.setdefault(columns.api, BadRequests())
         # Discord refuses clients that do not name themselves in this way.
         agent = f"DiscordBot ({config.current().public_url}, 1)"
         token = columns.token.get_secret_value()
         return Wire(self._http, columns.api, token, bad, agent=agent)
+
+
+def _caps(columns: DiscordSecret) -> Cap:
+    """Return what the columns allow; JOIN is for the gateway to grant."""
+    caps = Discord.caps
+    for column, cap in (
+        (columns.wall, Cap.WALL),
+        (columns.public_key, Cap.FOLLOW),
+        (columns.guild, Cap.JOIN),
+    ):
+        caps = caps if column else caps & ~cap
+    return caps
 
 
 async def _sign_in(wire: Wire) -> base.Profile:

@@ -84,6 +84,13 @@ def profile(user: User) -> Profile:
     return Profile(user.id, name=user.global_name or user.username or None, avatar=picture)
 
 
+def made_at(snowflake: str) -> datetime:
+    """Return when Discord made it, but no time in the future. Raises ValueError."""
+    if not SNOWFLAKE.fullmatch(snowflake):
+        raise ValueError("no snowflake")
+    return min(clock.from_millis((int(snowflake) >> 22) + EPOCH_MILLIS), clock.now())
+
+
 def _message(message: Message, me: str) -> list[Event]:
     author = message.author
     is_direct = message.guild_id is None
@@ -100,7 +107,7 @@ def _message(message: Message, me: str) -> list[Event]:
             type=EventType.MESSAGE if text else EventType.UNREADABLE,
             peer=Peer(message.channel_id, "user" if is_direct else "room"),
             sender=profile(author),
-            at=_at(message.id),
+            at=made_at(message.id),
             text=text,
             audience=1 if is_direct else GUILD_AUDIENCE,
         )
@@ -127,10 +134,3 @@ def _member(member: Member, kind: EventType, guild: str) -> list[Event]:
 
 def _without_mention(text: str, me: str) -> str:
     return re.sub(rf"<@!?{re.escape(me)}>", "", text).strip()
-
-
-def _at(snowflake: str) -> datetime:
-    """Return when Discord made it, but no time in the future. Raises ValueError."""
-    if not SNOWFLAKE.fullmatch(snowflake):
-        raise ValueError("no snowflake")
-    return min(clock.from_millis((int(snowflake) >> 22) + EPOCH_MILLIS), clock.now())

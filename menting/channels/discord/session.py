@@ -14,19 +14,15 @@ from menting.channels.discord.wall import Kind, Wall
 from menting.channels.discord.wire import Wire
 from menting.channels.gateway import Gateway
 
-ALWAYS = Cap.PROFILE | Cap.TEXT | Cap.IMAGE | Cap.BUTTON
-
 
 class DiscordSession(base.Session):
     """A bot that is signed in; `Discord.open` makes it."""
 
     def __init__(
-        self, wire: Wire, profile: base.Profile, gateway: Gateway, *, wall: str, guild: str
+        self, wire: Wire, profile: base.Profile, gateway: Gateway, *, wall: str, caps: Cap
     ) -> None:
         self._wire, self._profile, self._gateway = wire, profile, gateway
-        self._wall = Wall(wire, wall)
-        self._caps = ALWAYS | Cap.WALL if wall else ALWAYS
-        self._has_guild = bool(guild)
+        self._wall, self._caps = Wall(wire, wall), caps
 
     @property
     @override
@@ -37,8 +33,8 @@ class DiscordSession(base.Session):
     @override
     def caps(self) -> Cap:
         """Return fewer where the gateway did not grant who comes and goes."""
-        has_joins = self._has_guild and self._gateway.intents & intents.MEMBERS
-        return self._caps | Cap.JOIN if has_joins else self._caps
+        is_granted = self._gateway.intents & intents.MEMBERS
+        return self._caps if is_granted else self._caps & ~Cap.JOIN
 
     @override
     async def listen(self, deliver: base.Deliver, resume: bytes) -> None:
