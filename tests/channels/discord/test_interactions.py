@@ -85,7 +85,7 @@ def test_a_forged_or_old_request_is_refused() -> None:
     other = Ed25519PrivateKey.generate()
     nothing = Hook("POST", ME, {}, {}, body, clock.now())
     strange = Hook(
-        "POST", ME, {}, good.headers | {"x-signature-ed25519": "zz"}, body, good.at
+        "POST", ME, {}, {**good.headers, "x-signature-ed25519": "zz"}, body, good.at
     )
     changed = Hook("POST", ME, {}, good.headers, body + b" ", good.at)
     for hook in (
