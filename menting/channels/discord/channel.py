@@ -47,19 +47,19 @@ class DiscordSecret(BaseModel):
     wall: str = Field(
         "",
         description="a text channel or forum of the bot's own guild to publish in, its id",
-        examples=["1180123456789012345"],
+        examples=["1180123456789054321"],
     )
     guild: str = Field(
         "",
         description="a guild of the bot's own: who enters it becomes a contact; needs the "
         "privileged intent guild_members",
-        examples=["1180123456789012345"],
+        examples=["1180123456789000001"],
     )
     public_key: str = Field(
         "",
         description="the application's public key, where its interactions are sent to "
         "/hooks/discord/ID of this installation",
-        examples=["64 hexadecimal digits"],
+        examples=["03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8"],
     )
     api: str = Field(API, description="the API's address with its version", examples=[API])
 
