@@ -171,7 +171,8 @@ class Discord(base.Channel):
 
     @override
     def take_hook(self, hook: Hook, account: base.Account) -> HookAnswer:
-        answer, heard = interactions.take(hook, _checked(account).public_key)
+        public_key = str(account.options.get("public_key", ""))
+        answer, heard = interactions.take(hook, public_key)
         return replace(answer, events={account.handle: tuple(heard)})
 
     def _wire(self, columns: DiscordSecret) -> Wire:

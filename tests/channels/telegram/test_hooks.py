@@ -1,6 +1,7 @@
 """Webhooks of Telegram."""
 
 import asyncio
+import dataclasses
 
 import pytest
 
@@ -92,6 +93,15 @@ async def test_a_forged_webhook_is_not_parsed(
         headers = {channel.SECRET_HEADER: proof}
         with pytest.raises(hook.ForgedError):
             rig.channel.take_hook(_hook(account, headers, b"no JSON"), account)
+
+
+async def test_without_a_secret_nothing_is_proven(
+    rig: TelegramRig, called: tuple[base.Account, dict[str, str], bytes]
+) -> None:
+    account, headers, body = called
+    bare = dataclasses.replace(account, secret={})
+    with pytest.raises(hook.ForgedError):
+        rig.channel.take_hook(_hook(bare, headers, body), bare)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"update_id": "x"}'])
