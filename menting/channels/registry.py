@@ -4,9 +4,13 @@ from collections.abc import Callable
 from functools import cache
 
 from menting.channels.base import Channel
+from menting.channels.mastodon.channel import Mastodon
 from menting.channels.matrix.channel import Matrix
 
-CHANNELS: dict[str, Callable[[], Channel]] = {"matrix": Matrix}
+CHANNELS: dict[str, Callable[[], Channel]] = {
+    "mastodon": Mastodon,
+    "matrix": Matrix,
+}
 
 
 class UnknownChannelError(Exception):

@@ -9,7 +9,7 @@ from tests.servers.proxy import Answer, Fault, Held
 
 
 class Faults:
-    """Faults for requests whose "METHOD path" contains `part`, as `proxy.Proxy` has them."""
+    """Faults for requests whose "METHOD path" contains `part`, as of a `proxy.Proxy`."""
 
     def __init__(self) -> None:
         self._faults: list[tuple[str, Fault, bool]] = []
@@ -75,7 +75,9 @@ class Faults:
                 made = await handler(request)
                 assert isinstance(made, web.Response)
                 assert isinstance(made.body, bytes | bytearray)
-                return Answer(made.status, bytes(made.body), {"Content-Type": made.content_type})
+                return Answer(
+                    made.status, bytes(made.body), {"Content-Type": made.content_type}
+                )
 
             answer = await fault(request, _forward)
             if answer is None:

@@ -1,10 +1,12 @@
 """A fake platform's server on loopback, which can go away and come back."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Self
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from menting.cli.demo.homeserver import free_port
 from tests.fakes.faults import Faults
@@ -23,6 +25,10 @@ class FakePlatform:
         """Return what the platform answers."""
         raise NotImplementedError
 
+    def refuses(self, error: Exception) -> web.Response | None:
+        """Return the platform's answer to an error of its own, None for another's."""
+        raise NotImplementedError
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
         """Listen within the block."""
@@ -35,7 +41,8 @@ class FakePlatform:
     async def come_back(self) -> None:
         """Listen, on the same port as before."""
         app = web.Application(
-            client_max_size=2**24, middlewares=[self.faults.middleware()]
+            client_max_size=2**24,
+            middlewares=[self.faults.middleware(), self._errors()],
         )
         app.add_routes(self.routes())
         self._runner = web.AppRunner(
@@ -53,3 +60,21 @@ class FakePlatform:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+            # A client that writes before it has seen the end cannot prove anything.
+            await asyncio.sleep(0.05)
+
+    def _errors(self) -> Middleware:
+        @web.middleware
+        async def _answer(
+            request: web.Request,
+            handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+        ) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except Exception as error:
+                answer = self.refuses(error)
+                if answer is None:
+                    raise
+                return answer
+
+        return _answer
