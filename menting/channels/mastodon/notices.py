@@ -116,8 +116,8 @@ class Notices:
     def _mention(self, notice: Notice, status: Status, sender: base.Profile) -> base.Event:
         audience = self._audience(status, sender)
         where = sender.id if audience == 1 else f"{PUBLIC}{sender.id}"
-        parts = [status.spoiler_text, text.plain(status.content)]
-        said = text.without_address("\n\n".join(filter(None, parts)), self._me)
+        words = text.without_address(text.plain(status.content), self._me)
+        said = "\n\n".join(filter(None, [status.spoiler_text, words]))
         return base.Event(
             # An answer needs the status, and is told the event alone.
             f"{notice.id}:{status.id}",

@@ -1,5 +1,6 @@
 """Turn a status's HTML into plain text, and plain text into a status that names nobody."""
 
+import contextlib
 import re
 import unicodedata
 from html.parser import HTMLParser
@@ -18,11 +19,11 @@ _BLOCKS = frozenset({"p", "blockquote", "ul", "ol", "pre", "h1", "h2", "h3", "di
 def plain(html: str) -> str:
     """Return what a person reads: line breaks kept, a link by its address."""
     reader = _Reader()
-    try:
+    # An AssertionError is html.parser's word for a declaration that it does not know.
+    with contextlib.suppress(AssertionError):
         reader.feed(html)
         reader.close()
-    except AssertionError:  # html.parser's word for a declaration that it does not know
-        reader.end_link()
+    reader.end_link()
     text = "\n".join(line.strip() for line in "".join(reader.parts).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
