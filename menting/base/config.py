@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     insecure_bind: bool = False
     #: The vault's key as 64 hexadecimal digits; empty: `keys/vault.key` in the folder.
     vault_key: SecretStr = SecretStr("")
+    #: The key before it, while `menting account rotate-key` seals all secrets anew.
+    vault_key_old: SecretStr = SecretStr("")
     #: Rooms that people invite an account to are joined without asking an operator.
     accept_invitations: bool = True
     log_level: str = "INFO"
