@@ -6,10 +6,12 @@ from functools import cache
 from menting.channels.base import Channel
 from menting.channels.mastodon.channel import Mastodon
 from menting.channels.matrix.channel import Matrix
+from menting.channels.wecom.channel import WeCom
 
 CHANNELS: dict[str, Callable[[], Channel]] = {
     "mastodon": Mastodon,
     "matrix": Matrix,
+    "wecom": WeCom,
 }
 
 

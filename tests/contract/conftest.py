@@ -10,6 +10,7 @@ from tests.contract.dialogue import Dialogue
 from tests.contract.mastodon import MastodonRig, mastodon, mastodon_rig  # noqa: F401
 from tests.contract.matrix import MatrixRig, matrix_rig
 from tests.contract.rig import AbleRig, Vault, listening
+from tests.contract.wecom import WeComRig, wecom, wecom_rig  # noqa: F401
 
 
 class Kind(NamedTuple):
@@ -23,6 +24,7 @@ class Kind(NamedTuple):
 RIGS = {
     "mastodon": Kind(MastodonRig, "mastodon", mastodon_rig),
     "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
+    "wecom": Kind(WeComRig, "wecom", wecom_rig),
 }
 
 

@@ -104,6 +104,12 @@ def _happened(
             yield _event(f"{item.msgid}:left", EventType.LEFT, person, at, where)
 
 
+class _More(TypedDict, total=False):
+    text: str
+    source: str
+    about: str
+
+
 def _event(
     event_id: str,
     kind: EventType,
@@ -114,12 +120,6 @@ def _event(
 ) -> base.Event:
     sender = base.Profile(person, scope=where.corp)
     return base.Event(event_id, kind, base.Peer(person, "user"), sender, at, **more)
-
-
-class _More(TypedDict, total=False):
-    text: str
-    source: str
-    about: str
 
 
 def _valid(listed: list[Any]) -> Iterator[Item]:
