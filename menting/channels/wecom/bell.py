@@ -33,6 +33,8 @@ class Bell:
 
     async def wait(self, seconds: float) -> None:
         """Return when it is rung, or has been since the last time, or after `seconds`."""
+        # Not `wait_for`: up to Python 3.11 it loses a cancellation that meets the ring.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
         self._rung.clear()
