@@ -6,11 +6,13 @@ from functools import cache
 from menting.channels.base import Channel
 from menting.channels.mastodon.channel import Mastodon
 from menting.channels.matrix.channel import Matrix
+from menting.channels.telegram.channel import Telegram
 from menting.channels.wecom.channel import WeCom
 
 CHANNELS: dict[str, Callable[[], Channel]] = {
     "mastodon": Mastodon,
     "matrix": Matrix,
+    "telegram": Telegram,
     "wecom": WeCom,
 }
 

@@ -26,9 +26,9 @@ PICTURE = Image(b"\x89PNG\r\n", "image/png", alt="the shop's door")
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[MastodonRig]:
+async def rig(mastodon: FakeMastodon) -> AsyncIterator[MastodonRig]:
     """Give a fake server and the channel."""
-    async with mastodon_rig(None) as made:
+    async with mastodon_rig(mastodon) as made:
         yield made
 
 

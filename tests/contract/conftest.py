@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.contract.dialogue import Dialogue
-from tests.contract.mastodon import MastodonRig, mastodon, mastodon_rig  # noqa: F401
+from tests.contract.mastodon import MastodonRig, mastodon_rig
 from tests.contract.matrix import MatrixRig, matrix_rig
 from tests.contract.rig import AbleRig, Vault, listening
-from tests.contract.wecom import WeComRig, wecom, wecom_rig  # noqa: F401
+from tests.contract.telegram import TelegramRig, telegram_rig
+from tests.contract.wecom import WeComRig, wecom_rig
 
 
 class Kind(NamedTuple):
@@ -24,6 +25,7 @@ class Kind(NamedTuple):
 RIGS = {
     "mastodon": Kind(MastodonRig, "mastodon", mastodon_rig),
     "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
+    "telegram": Kind(TelegramRig, "telegram", telegram_rig),
     "wecom": Kind(WeComRig, "wecom", wecom_rig),
 }
 

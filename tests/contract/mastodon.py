@@ -152,16 +152,11 @@ class MastodonRig:
         await self.server.come_back()
 
 
-@pytest.fixture(scope="session")
-def mastodon() -> None:
-    """Mark a test that needs no server but a fake, made anew for each rig."""
-
-
 @contextlib.asynccontextmanager
-async def mastodon_rig(_server: None) -> AsyncIterator[MastodonRig]:
+async def mastodon_rig(mastodon: FakeMastodon) -> AsyncIterator[MastodonRig]:
     """Give a rig with a server of its own."""
-    async with FakeMastodon(calls=1_000_000).running() as server:
-        rig = MastodonRig(server)
+    async with mastodon.running():
+        rig = MastodonRig(mastodon)
         yield rig
         await rig.channel.aclose()
 

@@ -181,16 +181,11 @@ class WeComRig:
             self.told += [(handle, event) for event in events]
 
 
-@pytest.fixture(scope="session")
-def wecom() -> None:
-    """Mark a test that needs no server but a fake, made anew for each rig."""
-
-
 @contextlib.asynccontextmanager
-async def wecom_rig(_server: None) -> AsyncIterator[WeComRig]:
+async def wecom_rig(wecom: FakeWeCom) -> AsyncIterator[WeComRig]:
     """Give a rig with a platform of its own."""
-    async with FakeWeCom().running() as server:
-        rig = WeComRig(server)
+    async with wecom.running():
+        rig = WeComRig(wecom)
         yield rig
         await rig.channel.aclose()
 

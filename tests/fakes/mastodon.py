@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from aiohttp import web
 from typing_extensions import override
 
@@ -424,3 +425,9 @@ def _now() -> datetime:
 
 def _iso(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@pytest.fixture
+def mastodon() -> FakeMastodon:
+    """Give a fake server that is not yet running, without the limit of calls."""
+    return FakeMastodon(calls=1_000_000)

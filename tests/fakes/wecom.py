@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from typing_extensions import override
@@ -575,3 +576,9 @@ def _ok(told: Mapping[str, Any]) -> web.Response:
 
 def _cdata(text: str) -> str:
     return f"<![CDATA[{text}]]>"
+
+
+@pytest.fixture
+def wecom() -> FakeWeCom:
+    """Give a fake WeCom that is not yet running."""
+    return FakeWeCom()
