@@ -55,7 +55,9 @@ class WeComHuman:
 class WeComRig:
     """Customer-service accounts of one corp; a member for the wall."""
 
-    able = frozenset({"names", "history", "retold", "unreadable", "keys", "wall", "twice"})
+    able = frozenset(
+        {"names", "history", "retold", "renames", "unreadable", "keys", "wall", "twice"}
+    )
     most = 1_000
     nowhere = "wm-nobody-here"
     send_part = "POST /cgi-bin/kf/send_msg"

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
@@ -19,8 +20,7 @@ from menting.channels.wecom import callback, contacts, crypto, kf
 from menting.channels.wecom.bell import Bell
 from menting.channels.wecom.contacts import ContactsSession
 from menting.channels.wecom.kf import KfSession
-from menting.channels.wecom.tasks import objects
-from menting.channels.wecom.wire import App, Tokens, Wire
+from menting.channels.wecom.wire import App, Tokens, Wire, objects, profile_of
 
 HANDLE = re.compile(r"[\w-]+:[\w@.-]{1,64}")
 API = "https://qyapi.weixin.qq.com"
@@ -95,13 +95,6 @@ class WeComSecret(BaseModel):
         return value
 
 
-class Named(NamedTuple):
-    """A customer-service account as its corp lists it."""
-
-    name: str | None
-    avatar: str | None
-
-
 class WeCom(base.Channel):
     """The WeCom channel of one process."""
 
@@ -120,7 +113,7 @@ class WeCom(base.Channel):
         self._http = Http()
         self._tokens = Tokens(self._http)
         self._bells: WeakValueDictionary[str, Bell] = WeakValueDictionary()
-        self._listed: dict[App, tuple[float, dict[str, Named]]] = {}
+        self._listed: dict[App, tuple[float, dict[str, base.Profile]]] = {}
 
     @override
     async def open(
@@ -133,7 +126,7 @@ class WeCom(base.Channel):
         is_kf = (secret.kind or _kind(name)) == "customer_service"
         with proven_not_sent():
             known = await (self._kf(wire, name) if is_kf else _member(wire, name))
-        profile = base.Profile(account.handle, known.name, known.avatar)
+        profile = replace(known, id=account.handle)
         bell = self._bells.setdefault(account.handle, Bell())
         if not is_kf:
             return ContactsSession(wire, profile, bell)
@@ -190,7 +183,7 @@ class WeCom(base.Channel):
             bell.ring(told.get("Token", ""))
         return HookAnswer(body=b"success", events={handle: ()}, nudge=True)
 
-    async def _kf(self, wire: Wire, kf_id: str) -> Named:
+    async def _kf(self, wire: Wire, kf_id: str) -> base.Profile:
         now = clock.now().timestamp()
         until, listed = self._listed.get(wire.app, (0.0, {}))
         if now > until or kf_id not in listed:
@@ -215,8 +208,8 @@ def _checked(account: base.Account) -> WeComSecret:
         raise base.AuthFailed(reason) from None  # its own text repeats the secret
 
 
-async def _listed(wire: Wire) -> dict[str, Named]:
-    found: dict[str, Named] = {}
+async def _listed(wire: Wire) -> dict[str, base.Profile]:
+    found: dict[str, base.Profile] = {}
     while True:
         body = {"offset": len(found), "limit": LIST_PAGE}
         try:
@@ -225,21 +218,15 @@ async def _listed(wire: Wire) -> dict[str, Named]:
             raise base.AuthFailed(str(error)) from error
         before = len(found)
         for shown in page:
-            found[str(shown.get("open_kfid"))] = _named(shown)
+            kf_id = str(shown.get("open_kfid"))
+            found[kf_id] = profile_of(kf_id, shown, name="name")
         if len(page) < LIST_PAGE or len(found) == before:
             return found
 
 
-async def _member(wire: Wire, userid: str) -> Named:
+async def _member(wire: Wire, userid: str) -> base.Profile:
     try:
-        return _named(await wire.call("user/get", query={"userid": userid}))
+        told = await wire.call("user/get", query={"userid": userid})
     except base.Refused as error:
         raise base.AuthFailed(str(error)) from error
-
-
-def _named(shown: Mapping[str, Any]) -> Named:
-    name, avatar = shown.get("name"), shown.get("avatar")
-    return Named(
-        name if isinstance(name, str) and name else None,
-        avatar if isinstance(avatar, str) and avatar else None,
-    )
+    return profile_of(userid, told, name="name")

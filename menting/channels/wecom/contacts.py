@@ -11,8 +11,8 @@ from menting.channels.base import Cap
 from menting.channels.http import proven_not_sent
 from menting.channels.wecom import errors
 from menting.channels.wecom.bell import Bell
-from menting.channels.wecom.tasks import Task, Tasks, objects
-from menting.channels.wecom.wire import Wire
+from menting.channels.wecom.tasks import Task, Tasks
+from menting.channels.wecom.wire import Wire, objects, profile_of
 
 CAPS = Cap.PROFILE | Cap.TEXT | Cap.IMAGE | Cap.WALL | Cap.FOLLOW | Cap.INVITE
 MOST_TEXT_BYTES = 4000
@@ -66,13 +66,7 @@ class ContactsSession(base.Session):
             return base.Profile(person, scope=scope)
         shown = told.get("external_contact")
         shown = shown if isinstance(shown, dict) else {}
-        name, avatar = shown.get("name"), shown.get("avatar")
-        return base.Profile(
-            person,
-            name=name if isinstance(name, str) and name else None,
-            avatar=avatar if isinstance(avatar, str) and avatar else None,
-            scope=scope,
-        )
+        return profile_of(person, shown, name="name", corp=scope)
 
     @override
     async def send(self, to: base.Peer, message: base.Outgoing) -> base.Receipt:

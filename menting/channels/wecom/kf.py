@@ -1,9 +1,11 @@
 """A customer-service account (微信客服): pulls what people write, and answers in time."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+import structlog
 from typing_extensions import override
 
 from menting.base import clock
@@ -13,7 +15,9 @@ from menting.channels.http import proven_not_sent
 from menting.channels.wecom import errors
 from menting.channels.wecom.bell import Bell
 from menting.channels.wecom.said import Said, events
-from menting.channels.wecom.wire import Wire
+from menting.channels.wecom.wire import Wire, objects, profile_of
+
+log = structlog.get_logger(__name__)
 
 CAPS = Cap.PROFILE | Cap.TEXT | Cap.BUTTON | Cap.FOLLOW | Cap.INVITE
 MOST_TEXT_BYTES = 2048
@@ -21,6 +25,8 @@ MOST_TEXT_BYTES = 2048
 MOST_HEAD_BYTES = 1024
 MOST_LINKS = 10
 PAGE = 1000
+#: People whose names one call asks for (path/95149).
+MOST_ASKED = 100
 #: What a link carries to the platform; the code itself is the parameter behind it.
 SCENE = "menting"
 MOST_CODE_BYTES = 128
@@ -63,23 +69,11 @@ class KfSession(base.Session):
 
     @override
     async def fetch_profile(self, person: str) -> base.Profile:
-        scope = self._wire.app.corp
         try:
-            told = await self._wire.call(
-                "kf/customer/batchget", json={"external_userid_list": [person]}
-            )
+            shown = await self._profiles([person])
         except base.Refused:
-            return base.Profile(person, scope=scope)
-        for found in told.get("customer_list") or []:
-            if isinstance(found, dict) and found.get("external_userid") == person:
-                name, avatar = found.get("nickname"), found.get("avatar")
-                return base.Profile(
-                    person,
-                    name=name if isinstance(name, str) and name else None,
-                    avatar=avatar if isinstance(avatar, str) and avatar else None,
-                    scope=scope,
-                )
-        return base.Profile(person, scope=scope)
+            shown = {}
+        return shown.get(person) or base.Profile(person, scope=self._wire.app.corp)
 
     @override
     async def send(self, to: base.Peer, message: base.Outgoing) -> base.Receipt:
@@ -138,14 +132,40 @@ class KfSession(base.Session):
             # A page may be empty and have more behind it (path/94670).
             has_more = told.get("has_more") == 1 and after != cursor
             listed = told.get("msg_list")
-            heard = events(
-                listed if isinstance(listed, list) else [],
-                Said(self._wire.app.corp, self._kf_id),
-            )
+            where = Said(self._wire.app.corp, self._kf_id)
+            heard = events(listed if isinstance(listed, list) else [], where)
             if deliver is not None and (heard or after != cursor):
-                await deliver(heard, f"{_PLACE}{after}".encode())
+                await deliver(await self._named(heard), f"{_PLACE}{after}".encode())
             cursor = after
         return cursor
+
+    async def _named(self, heard: list[base.Event]) -> list[base.Event]:
+        """Return events with the names of who did them, where the platform tells them."""
+        people = sorted({event.sender.id for event in heard if event.sender.id})
+        shown: dict[str, base.Profile] = {}
+        try:
+            for start in range(0, len(people), MOST_ASKED):
+                shown |= await self._profiles(people[start : start + MOST_ASKED])
+        except base.ChannelError as error:
+            log.info("names are not told", reason=str(error))  # no message waits for them
+        return [
+            replace(event, sender=shown.get(event.sender.id, event.sender))
+            for event in heard
+        ]
+
+    async def _profiles(self, people: list[str]) -> dict[str, base.Profile]:
+        told = await self._wire.call(
+            "kf/customer/batchget", json={"external_userid_list": people}
+        )
+        return {
+            str(shown.get("external_userid")): profile_of(
+                str(shown.get("external_userid")),
+                shown,
+                name="nickname",
+                corp=self._wire.app.corp,
+            )
+            for shown in objects(told, "customer_list")
+        }
 
     async def _page(self, cursor: str) -> dict[str, Any]:
         body: dict[str, Any] = {"open_kfid": self._kf_id, "limit": PAGE}

@@ -9,7 +9,7 @@ import structlog
 from menting.base import clock
 from menting.channels import base
 from menting.channels.base import EventType
-from menting.channels.wecom.wire import Wire
+from menting.channels.wecom.wire import Wire, objects
 
 log = structlog.get_logger(__name__)
 
@@ -170,13 +170,6 @@ class Tasks:
             text=text,
             about="" if kind is EventType.LEFT else task.about,
         )
-
-
-def objects(told: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return the objects of a list in an answer."""
-    listed = told.get(name)
-    found = listed if isinstance(listed, list) else []
-    return [item for item in found if isinstance(item, dict)]
 
 
 def _now() -> float:

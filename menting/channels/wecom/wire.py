@@ -143,6 +143,26 @@ async def ask(http: Http, method: str, url: URL, *, hidden: str, **rest: Any) ->
         raise type(error)(str(error).replace(hidden, "…")) from None
 
 
+def objects(told: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the objects of a list in an answer."""
+    listed = told.get(name)
+    found = listed if isinstance(listed, list) else []
+    return [item for item in found if isinstance(item, dict)]
+
+
+def profile_of(
+    person: str, shown: Mapping[str, Any], *, name: str, corp: str = ""
+) -> base.Profile:
+    """Return what the platform shows of somebody, whose name stands in the field `name`."""
+    called, avatar = shown.get(name), shown.get("avatar")
+    return base.Profile(
+        person,
+        name=called if isinstance(called, str) and called else None,
+        avatar=avatar if isinstance(avatar, str) and avatar else None,
+        scope=corp,
+    )
+
+
 def _object(answer: Answer) -> dict[str, Any]:
     told = answer.json()
     if answer.status != 200 or told is None:
