@@ -242,13 +242,14 @@ class FakeWeCom(FakePlatform):
     def signed(self, encrypted: str, *, at: int | None = None) -> dict[str, str]:
         """Return a callback's query."""
         timestamp, nonce = str(at or int(time.time())), str(next(self._numbers))
+        signature = self.signature(timestamp, nonce, encrypted)
+        return {"msg_signature": signature, "timestamp": timestamp, "nonce": nonce}
+
+    def signature(self, timestamp: str, nonce: str, encrypted: str) -> str:
+        """Return what proves that a callback is WeCom's."""
         parts = sorted([self.callback_token, timestamp, nonce, encrypted])
-        signature = hashlib.sha1("".join(parts).encode(), usedforsecurity=False)
-        return {
-            "msg_signature": signature.hexdigest(),
-            "timestamp": timestamp,
-            "nonce": nonce,
-        }
+        joined = "".join(parts).encode()
+        return hashlib.sha1(joined, usedforsecurity=False).hexdigest()
 
     def encrypt(self, message: bytes, corp: str = "") -> str:
         """Return a message in its envelope."""
