@@ -96,8 +96,8 @@ class _Reader:
 
     def _start(self, name: str, _attributes: dict[str, str]) -> None:
         self._depth += 1
-        self._name = name
         if self._depth == _FIELD_DEPTH:
+            self._name = name
             self.fields[name] = ""
 
     def _end(self, _name: str) -> None:

@@ -30,7 +30,10 @@ def is_signed(given: str, token: str, timestamp: str, nonce: str, encrypted: str
 
 def aes_key(encoded: str) -> bytes:
     """Return the 32 bytes of an EncodingAESKey of 43 letters. Raises ValueError."""
-    key = base64.b64decode(encoded + "=", validate=True)
+    try:
+        key = base64.b64decode(encoded + "=", validate=True)
+    except binascii.Error:
+        key = b""
     if len(key) != 32:
         raise ValueError("must be 43 letters and digits")
     return key

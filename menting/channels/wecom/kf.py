@@ -14,7 +14,7 @@ from menting.channels.base import Cap
 from menting.channels.http import proven_not_sent
 from menting.channels.wecom import errors
 from menting.channels.wecom.bell import Bell
-from menting.channels.wecom.said import Said, events
+from menting.channels.wecom.said import SCENE, Said, events
 from menting.channels.wecom.wire import Wire, objects, profile_of
 
 log = structlog.get_logger(__name__)
@@ -27,8 +27,6 @@ MOST_LINKS = 10
 PAGE = 1000
 #: People whose names one call asks for (path/95149).
 MOST_ASKED = 100
-#: What a link carries to the platform; the code itself is the parameter behind it.
-SCENE = "menting"
 MOST_CODE_BYTES = 128
 MSGID_LETTERS = 32
 #: Before a stored cursor, so that a place without one is a place as well.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypedDict
+from urllib.parse import unquote
 
 import msgspec
 import structlog
@@ -13,6 +14,8 @@ from menting.channels.base import EventType
 
 log = structlog.get_logger(__name__)
 
+#: What our links carry to the platform; the code itself is the parameter behind it.
+SCENE = "menting"
 BY_CUSTOMER = 3
 #: `fail_type` of a message that did not arrive; the others have no words of their own.
 FAILURES = {
@@ -87,7 +90,8 @@ def _happened(
 ) -> Iterator[base.Event]:
     person = event.external_userid
     if event.event_type == "enter_session" and person:
-        source = event.scene_param or event.scene
+        ours = "" if event.scene == SCENE else event.scene
+        source = unquote(event.scene_param) or ours
         yield _event(item.msgid, EventType.JOINED, person, at, where, source=source)
     if event.event_type == "msg_send_fail":
         reason = FAILURES.get(event.fail_type, "it did not arrive; WeCom says no more")
