@@ -18,7 +18,8 @@ from menting.channels.mastodon import notices, session, statuses, text
 from menting.channels.mastodon.channel import Mastodon, MastodonSecret
 from tests.contract.mastodon import MastodonHuman, MastodonRig, mastodon_rig
 from tests.contract.rig import Vault, listening
-from tests.fakes.mastodon import FakeMastodon, User
+from tests.fakes.mastodon import FakeMastodon
+from tests.fakes.mastodon_forms import User
 from tests.servers import proxy
 
 SERVER = "https://mastodon.example"

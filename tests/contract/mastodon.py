@@ -12,7 +12,8 @@ import pytest
 from menting.channels import http
 from menting.channels.base import Account
 from menting.channels.mastodon.channel import Mastodon
-from tests.fakes.mastodon import DOMAIN, FakeMastodon, User
+from tests.fakes.mastodon import FakeMastodon
+from tests.fakes.mastodon_forms import DOMAIN, User
 from tests.servers import proxy
 from tests.servers.proxy import Held, rewrite
 

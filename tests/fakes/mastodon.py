@@ -1,56 +1,24 @@
 """A Mastodon server as its documentation describes it: REST, stream, keys and limits."""
 
-import html
 import itertools
 import json
-import re
 from collections import defaultdict
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from aiohttp import web
 from typing_extensions import override
 
+from tests.fakes import mastodon_forms as forms
+from tests.fakes.mastodon_forms import DOMAIN, MENTION, ApiError, User
 from tests.fakes.platform import FakePlatform
 
-DOMAIN = "mastodon.example"
 MAX_CHARACTERS = 500
 WINDOW = timedelta(minutes=5)
 KEYS_FOR = timedelta(hours=1)
 PAGE, MOST_PAGE = 40, 80
 TOKEN_WRONG = "The access token is invalid"
-_MENTION = re.compile(r"(?<![/\w])@(\w+)(?:@([\w.-]+\w))?")
-_URL = re.compile(r"https?://[^\s<]+")
-
-
-class ApiError(Exception):
-    """A documented refusal."""
-
-    def __init__(
-        self, status: int, error: str, headers: dict[str, str] | None = None
-    ) -> None:
-        super().__init__(error)
-        self.status, self.error, self.headers = status, error, headers or {}
-
-
-@dataclass(slots=True)
-class User:
-    """Somebody on this server, or on another one (`acct` with a host)."""
-
-    id: str
-    acct: str
-    name: str
-    token: str = ""
-    disabled: bool = False
-    #: What a filter of the account sets aside: neither streamed nor listed unasked.
-    filters_strangers: bool = False
-    notices: list[dict[str, Any]] = field(default_factory=list)
-    statuses: list[dict[str, Any]] = field(default_factory=list)
-    keys: dict[str, tuple[datetime, dict[str, Any]]] = field(default_factory=dict)
-    streams: set[web.WebSocketResponse] = field(default_factory=set)
-    calls: list[datetime] = field(default_factory=list)
 
 
 class FakeMastodon(FakePlatform):
@@ -139,18 +107,18 @@ class FakeMastodon(FakePlatform):
 
     async def _verify(self, request: web.Request) -> web.Response:
         user = self._who(request)
-        return self._told(user, _account(user, self.url))
+        return self._told(user, forms.account(user, self.url))
 
     async def _lookup(self, request: web.Request) -> web.Response:
         user = self._who(request)
         acct = request.query["acct"].removesuffix(f"@{DOMAIN}")
         if acct not in self.users:
             raise ApiError(404, "Record not found")
-        return self._told(user, _account(self.users[acct], self.url))
+        return self._told(user, forms.account(self.users[acct], self.url))
 
     async def _account(self, request: web.Request) -> web.Response:
         user = self._who(request)
-        return self._told(user, _account(self._by_id(request), self.url))
+        return self._told(user, forms.account(self._by_id(request), self.url))
 
     async def _statuses(self, request: web.Request) -> web.Response:
         user, author = self._who(request), self._by_id(request)
@@ -196,7 +164,7 @@ class FakeMastodon(FakePlatform):
         page = (shown[:limit] if least else shown[-limit:])[::-1]
         if self.twice:
             page = [notice for notice in page for _ in range(2)]
-        answer = self._told(user, [_shown(notice) for notice in page])
+        answer = self._told(user, [forms.shown(notice) for notice in page])
         if page:
             root = f"{self.url}/api/v1/notifications"
             answer.headers["Link"] = (
@@ -206,15 +174,15 @@ class FakeMastodon(FakePlatform):
         return answer
 
     async def _publish(self, request: web.Request) -> web.Response:
-        user, body = self._who(request), await _body(request)
+        user, body = self._who(request), await forms.body(request)
         key = request.headers.get("Idempotency-Key", "")
-        if key in user.keys and _now() - user.keys[key][0] < KEYS_FOR:
+        if key in user.keys and forms.now() - user.keys[key][0] < KEYS_FOR:
             return self._told(user, user.keys[key][1])
         text, media_ids = body.get("status", ""), body.get("media_ids", [])
         visibility = body.get("visibility") or "public"
         if not (text or media_ids):
             raise ApiError(422, "Validation failed: Text can't be blank")
-        if _weight(text) > MAX_CHARACTERS:
+        if forms.weight(text) > MAX_CHARACTERS:
             raise ApiError(
                 422, f"Validation failed: Text character limit of {MAX_CHARACTERS} exceeded"
             )
@@ -226,7 +194,7 @@ class FakeMastodon(FakePlatform):
         status["in_reply_to_id"] = body.get("in_reply_to_id")
         status["media_attachments"] = [self.media[media] for media in media_ids]
         if key:
-            user.keys[key] = _now(), status
+            user.keys[key] = forms.now(), status
         return self._told(user, status)
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -291,10 +259,10 @@ class FakeMastodon(FakePlatform):
             raise ApiError(401, TOKEN_WRONG)
         if user.disabled:
             raise ApiError(403, "Your login is currently disabled")
-        user.calls = [at for at in user.calls if _now() - at < WINDOW]
+        user.calls = [at for at in user.calls if forms.now() - at < WINDOW]
         if len(user.calls) >= self.calls:
             raise ApiError(429, "Too many requests", self._limits(user))
-        user.calls.append(_now())
+        user.calls.append(forms.now())
         return user
 
     def _by_id(self, request: web.Request) -> User:
@@ -304,11 +272,11 @@ class FakeMastodon(FakePlatform):
         raise ApiError(404, "Record not found")
 
     def _limits(self, user: User) -> dict[str, str]:
-        reset = (user.calls[0] if user.calls else _now()) + WINDOW
+        reset = (user.calls[0] if user.calls else forms.now()) + WINDOW
         return {
             "X-RateLimit-Limit": str(self.calls),
             "X-RateLimit-Remaining": str(self.calls - len(user.calls)),
-            "X-RateLimit-Reset": _iso(reset),
+            "X-RateLimit-Reset": forms.iso(reset),
         }
 
     def _told(self, user: User, told: Any, status: int = 200) -> web.Response:
@@ -317,18 +285,18 @@ class FakeMastodon(FakePlatform):
     def _write(self, author: User, text: str, visibility: str) -> dict[str, Any]:
         named = {
             user.acct: user
-            for name, host in _MENTION.findall(text)
+            for name, host in MENTION.findall(text)
             if (user := self.users.get(name if host in ("", DOMAIN) else f"{name}@{host}"))
         }
         status = {
             "id": str(next(self._numbers)),
-            "created_at": _iso(_now()),
+            "created_at": forms.iso(forms.now()),
             "in_reply_to_id": None,
             "sensitive": False,
             "spoiler_text": "",
             "visibility": visibility,
-            "content": _html(text, named, self.url),
-            "account": _account(author, self.url),
+            "content": forms.to_html(text, named, self.url),
+            "account": forms.account(author, self.url),
             "media_attachments": [],
             "mentions": [
                 {"id": user.id, "username": user.acct.partition("@")[0], "acct": acct}
@@ -342,8 +310,8 @@ class FakeMastodon(FakePlatform):
     async def _notify(self, target: User, person: User, what: dict[str, Any]) -> None:
         notice = {
             "id": str(next(self._numbers)),
-            "created_at": _iso(_now()),
-            "account": _account(person, self.url),
+            "created_at": forms.iso(forms.now()),
+            "account": forms.account(person, self.url),
             "filtered": target.filters_strangers,
             **what,
         }
@@ -353,78 +321,10 @@ class FakeMastodon(FakePlatform):
         frame = {
             "stream": ["user:notification"],
             "event": "notification",
-            "payload": json.dumps(_shown(notice)),
+            "payload": json.dumps(forms.shown(notice)),
         }
         for stream in set(target.streams):
             await stream.send_json(frame)
-
-
-def _shown(notice: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in notice.items() if name != "filtered"}
-
-
-def _account(user: User, root: str) -> dict[str, Any]:
-    return {
-        "id": user.id,
-        "username": user.acct.partition("@")[0],
-        "acct": user.acct,
-        "display_name": user.name,
-        "locked": False,
-        "bot": False,
-        "created_at": "2022-11-13T00:00:00.000Z",
-        "note": "",
-        "url": f"{root}/@{user.acct}",
-        "avatar": f"{root}/avatars/original/missing.png",
-        "fields": [],
-        "emojis": [],
-    }
-
-
-def _html(text: str, named: dict[str, User], root: str) -> str:
-    def _link(found: re.Match[str]) -> str:
-        url = found.group()
-        scheme, _, rest = url.partition("//")
-        return (
-            f'<a href="{url}" target="_blank" rel="nofollow noopener">'
-            f'<span class="invisible">{scheme}//</span><span class="">{rest}</span></a>'
-        )
-
-    def _name(found: re.Match[str]) -> str:
-        name, host = found.groups()
-        acct = name if host in (None, DOMAIN) else f"{name}@{host}"
-        if acct not in named:
-            return found.group()
-        return (
-            f'<span class="h-card" translate="no"><a href="{root}/@{acct}" '
-            f'class="u-url mention">@<span>{name}</span></a></span>'
-        )
-
-    marked = _MENTION.sub(_name, _URL.sub(_link, html.escape(text, quote=False)))
-    paragraphs = marked.split("\n\n")
-    return "".join(f"<p>{part}</p>" for part in paragraphs).replace("\n", "<br />")
-
-
-def _weight(text: str) -> int:
-    return len(re.sub(r"(@\w+)@[\w.-]+", r"\1", _URL.sub("x" * 23, text)))
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    if request.content_type == "application/json":
-        told: dict[str, Any] = await request.json()
-        return told
-    form = await request.post()
-    sent: dict[str, Any] = {name: form[name] for name in form if not name.endswith("[]")}
-    for name in {name for name in form if name.endswith("[]")}:
-        sent[name.removesuffix("[]")] = list(form.getall(name))
-    return sent
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @pytest.fixture
