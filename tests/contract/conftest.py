@@ -8,9 +8,11 @@ import pytest
 
 from tests.contract.dialogue import Dialogue
 from tests.contract.discord import DiscordRig, discord_rig
+from tests.contract.mastodon import MastodonRig, mastodon_rig
 from tests.contract.matrix import MatrixRig, matrix_rig
 from tests.contract.rig import AbleRig, Vault, listening
 from tests.contract.telegram import TelegramRig, telegram_rig
+from tests.contract.wecom import WeComRig, wecom_rig
 
 
 class Kind(NamedTuple):
@@ -23,8 +25,10 @@ class Kind(NamedTuple):
 
 RIGS = {
     "discord": Kind(DiscordRig, "discord", discord_rig),
+    "mastodon": Kind(MastodonRig, "mastodon", mastodon_rig),
     "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
     "telegram": Kind(TelegramRig, "telegram", telegram_rig),
+    "wecom": Kind(WeComRig, "wecom", wecom_rig),
 }
 
 
