@@ -4,9 +4,10 @@ from collections.abc import Callable
 from functools import cache
 
 from menting.channels.base import Channel
+from menting.channels.mail.channel import Mail
 from menting.channels.matrix.channel import Matrix
 
-CHANNELS: dict[str, Callable[[], Channel]] = {"matrix": Matrix}
+CHANNELS: dict[str, Callable[[], Channel]] = {"mail": Mail, "matrix": Matrix}
 
 
 class UnknownChannelError(Exception):

@@ -1,0 +1,256 @@
+"""One account's mailbox over IMAP: plain blocking calls, made in threads of a pool."""
+
+import contextlib
+import imaplib
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import imap_tools
+from imap_tools.errors import ImapToolsError, MailboxLoginError
+
+from menting.channels import base
+from menting.channels.http import short
+from menting.channels.mail.columns import Server, Tls
+
+CALL_SECONDS = 20.0
+#: Read of a mail at most. What a person wrote stands before the files, as a rule.
+MOST_BYTES = 256 * 1024
+_IDLE_TAG = b"menting1"
+_UID = re.compile(rb"\bUID (\d+)")
+_DATE = re.compile(rb'\bINTERNALDATE "([^"]{1,40})"')
+#: RFC 5530: the server is not able to look at the password now.
+_NOT_NOW = re.compile(r"\[(UNAVAILABLE|INUSE|LIMIT)\]|too many|try again", re.IGNORECASE)
+LATER_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a mailbox says of its numbers; `validity` changes when they begin anew."""
+
+    validity: int
+    next_uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A mail as it lies there, with the time at which the server got it."""
+
+    uid: int
+    at: datetime
+    content: bytes
+
+
+class Mailbox:
+    """A connection to one mailbox; nothing in it is ever changed, not even `\\Seen`."""
+
+    def __init__(self, server: Server, tls: ssl.SSLContext) -> None:
+        self._server, self._tls = server, tls
+        self._box: imap_tools.BaseMailBox | None = None
+        self._is_closed = False
+
+    def sign_in(self, user: str, password: str) -> None:
+        """Connect and sign in. Raises AuthFailed, Throttled and Unreachable."""
+        try:
+            with _lost():
+                self._box = self._connect()
+                plain = user.isascii() and password.isascii()
+                sign_in = self._box.login if plain else self._box.login_utf8
+                sign_in(user, password, initial_folder=None)
+                if self._is_closed:  # given up while this thread waited for the server
+                    raise base.Unreachable("the mailbox is closed")
+        except base.Unreachable as error:
+            self.close()
+            if isinstance(error.__cause__, MailboxLoginError | imaplib.IMAP4.error):
+                raise _of_sign_in(error.__cause__) from None  # may repeat the secret
+            raise
+
+    def look(self) -> Standing:
+        """Open the inbox for reading only, and return where it stands."""
+        with _lost():
+            self._open_box.folder.set("INBOX", readonly=True)
+            validity, following = self._number("UIDVALIDITY"), self._number("UIDNEXT")
+            self.was_told()
+        return Standing(validity, following)
+
+    def since(self, at: datetime) -> list[int]:
+        """Return the numbers of the mails that the server got at `at` or later."""
+        # SEARCH knows days only, in the server's zone.
+        day = (at - timedelta(days=1)).strftime("%d-") + _MONTHS[(at - _DAY).month - 1]
+        found = self._search(f"SINCE {day}-{(at - _DAY).year}")
+        if not found:
+            return []
+        rows = self._fetch(found, "(UID INTERNALDATE)")
+        return sorted(raw.uid for raw in rows if raw.at >= at)
+
+    def after(self, uid: int) -> list[int]:
+        """Return the numbers above `uid` in their order."""
+        # "N:*" names the last mail even when its number is below N (RFC 3501, 6.4.8).
+        return sorted(new for new in self._search(f"UID {uid + 1}:*") if new > uid)
+
+    def was_told(self) -> bool:
+        """Say whether the server told of new mail in between, and forget it."""
+        _, told = self._open_box.client.response("EXISTS")
+        return told != [None]
+
+    def fetch(self, uids: Sequence[int]) -> list[Raw]:
+        """Return mails in the order of their numbers; those gone meanwhile are left out."""
+        rows = self._fetch(uids, f"(UID INTERNALDATE BODY.PEEK[]<0.{MOST_BYTES}>)")
+        return sorted(rows, key=lambda raw: raw.uid)
+
+    @property
+    def can_idle(self) -> bool:
+        """Say whether the server tells of new mail by itself (RFC 2177)."""
+        return "IDLE" in self._open_box.client.capabilities
+
+    def begin_idle(self) -> bool:
+        """Ask to be told of new mail; return whether something was told at once."""
+        with _lost():
+            self._socket.sendall(_IDLE_TAG + b" IDLE\r\n")
+            heard = self._hear(b"+")
+        return any(b" EXISTS" in line for line in heard)
+
+    def end_idle(self) -> None:
+        """Stop being told; other commands are possible again."""
+        with _lost():
+            self._socket.sendall(b"DONE\r\n")
+            self._hear(_IDLE_TAG)
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when the server tells something."""
+        return self._socket.fileno()
+
+    def interrupt(self) -> None:
+        """Let a call that waits in another thread fail at once; from any thread."""
+        self._is_closed = True
+        if self._box is not None:
+            with contextlib.suppress(OSError):
+                self._box.client.socket().shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection without a word: nothing waits to be written."""
+        self._is_closed = True
+        box, self._box = self._box, None
+        if box is not None:
+            with contextlib.suppress(OSError, imaplib.IMAP4.error):
+                box.client.shutdown()
+
+    @property
+    def _open_box(self) -> imap_tools.BaseMailBox:
+        if self._box is None:
+            raise base.Unreachable("the mailbox is closed")
+        return self._box
+
+    @property
+    def _socket(self) -> ssl.SSLSocket:
+        sock: ssl.SSLSocket = self._open_box.client.socket()
+        return sock
+
+    def _connect(self) -> imap_tools.BaseMailBox:
+        host, port = self._server.host, self._server.port
+        match self._server.tls:
+            case Tls.TLS:
+                return imap_tools.MailBox(host, port, CALL_SECONDS, ssl_context=self._tls)
+            case Tls.STARTTLS:
+                return imap_tools.MailBoxStartTls(
+                    host, port, CALL_SECONDS, ssl_context=self._tls
+                )
+            case Tls.NONE:
+                return imap_tools.MailBoxUnencrypted(host, port, CALL_SECONDS)
+
+    def _number(self, name: str) -> int:
+        _, told = self._open_box.client.response(name)
+        if not told or not isinstance(told[0], bytes) or not told[0].isdigit():
+            raise base.Unreachable(f"the mailbox has no {name}")
+        return int(told[0])
+
+    def _search(self, criteria: str) -> list[int]:
+        with _lost():
+            told = self._uid("SEARCH", criteria)
+            return [int(word) for row in told if row for word in row.split()]
+
+    def _fetch(self, uids: Sequence[int], parts: str) -> list[Raw]:
+        with _lost():
+            told = self._uid("FETCH", ",".join(map(str, uids)), parts)
+        return list(_rows(told))
+
+    def _uid(self, *command: str) -> list[bytes]:
+        status, told = self._open_box.client.uid(*command)
+        if status != "OK":
+            raise base.Unreachable(f"the mailbox refuses {command[0]}")
+        return told
+
+    def _hear(self, until: bytes) -> list[bytes]:
+        """Return the lines up to one that begins so, read past imaplib's own buffer.
+
+        What comes in one packet with that line would lie in the buffer unseen.
+        """
+        said = b""
+        while True:
+            more = self._socket.recv(65536)
+            if not more:
+                raise base.Unreachable("the mailbox closed the connection")
+            said += more
+            if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+                continue
+            lines = said.split(b"\r\n")
+            refused = any(line.startswith(_IDLE_TAG) for line in lines) and until == b"+"
+            if refused or len(said) > MOST_BYTES:
+                raise base.Unreachable("the mailbox refuses IDLE")
+            if not lines[-1] and any(line.startswith(until) for line in lines):
+                return lines
+
+
+_DAY = timedelta(days=1)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun") + (
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+
+
+@contextlib.contextmanager
+def _lost() -> Iterator[None]:
+    """Turn what goes wrong on the way into Unreachable: reading changes nothing."""
+    try:
+        yield
+    except (OSError, imaplib.IMAP4.error, ImapToolsError, ValueError) as error:
+        raise base.Unreachable(f"the mailbox: {short(error)}") from error
+
+
+def _of_sign_in(error: Exception) -> base.ChannelError:
+    if isinstance(error, imaplib.IMAP4.abort):
+        return base.Unreachable("the mailbox closed the connection at the sign-in")
+    if _NOT_NOW.search(str(error)):
+        return base.Throttled("the mailbox puts the sign-in off", retry_after=LATER_SECONDS)
+    return base.AuthFailed("the mailbox does not accept user and password")
+
+
+def _rows(told: Sequence[object]) -> Iterator[Raw]:
+    """Read imaplib's answer: a tuple for each literal, and bytes for what follows it."""
+    for index, row in enumerate(told):
+        following = told[index + 1] if index + 1 < len(told) else b""
+        if isinstance(row, tuple):
+            about, content = bytes(row[0]), bytes(row[1])
+            about += following if isinstance(following, bytes) else b""
+        elif isinstance(row, bytes) and not _is_rest(told, index):
+            about, content = row, b""
+        else:
+            continue
+        uid, date = _UID.search(about), _DATE.search(about)
+        if uid is not None:
+            yield Raw(int(uid[1]), _time(date[1] if date else b""), content)
+
+
+def _is_rest(told: Sequence[object], index: int) -> bool:
+    return index > 0 and isinstance(told[index - 1], tuple)
+
+
+def _time(date: bytes) -> datetime:
+    """Return an INTERNALDATE; one without form is as old as can be."""
+    with contextlib.suppress(ValueError, TypeError):
+        words = date.decode("ascii", "replace").strip().replace("-", " ", 2)
+        return parsedate_to_datetime(words).astimezone(UTC)
+    return datetime.fromtimestamp(0, UTC)
