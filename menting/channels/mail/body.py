@@ -16,8 +16,9 @@ _HTML = (
     '<body style="font-family: sans-serif">{inner}</body></html>'
 )
 _BUTTON = (
-    '<p><a href="{url}" style="display: inline-block; padding: .6em 1em; border-radius: 4px;'
-    ' background: #2f5d50; color: #fff; text-decoration: none">{label}</a></p>'
+    '<p><a href="{url}" style="display: inline-block; padding: .6em 1em;'
+    ' border-radius: 4px; background: #2f5d50; color: #fff; text-decoration: none">'
+    "{label}</a></p>"
 )
 
 

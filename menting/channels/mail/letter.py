@@ -99,7 +99,8 @@ def _mailbox(name: str, mail: str) -> str:
         return mail
     if name.isascii():
         return formataddr((name, mail))
-    return f"{Header(name, 'utf-8', header_name='From').encode(linesep=chr(13) + chr(10))} <{mail}>"
+    coded = Header(name, "utf-8", header_name="From").encode(linesep="\r\n")
+    return f"{coded} <{mail}>"
 
 
 def _one_line(text: str) -> str:

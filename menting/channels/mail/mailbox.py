@@ -46,7 +46,7 @@ class Raw:
 
 
 class Mailbox:
-    """A connection to one mailbox; nothing in it is ever changed, not even `\\Seen`."""
+    """A connection to one mailbox, which is never changed: what is unread stays so."""
 
     def __init__(self, server: Server, tls: ssl.SSLContext) -> None:
         self._server, self._tls = server, tls
@@ -61,13 +61,13 @@ class Mailbox:
                 plain = user.isascii() and password.isascii()
                 sign_in = self._box.login if plain else self._box.login_utf8
                 sign_in(user, password, initial_folder=None)
-                if self._is_closed:  # given up while this thread waited for the server
-                    raise base.Unreachable("the mailbox is closed")
         except base.Unreachable as error:
             self.close()
             if isinstance(error.__cause__, MailboxLoginError | imaplib.IMAP4.error):
                 raise _of_sign_in(error.__cause__) from None  # may repeat the secret
             raise
+        if self._is_closed:  # given up while this thread waited for the server
+            self.close()
 
     def look(self) -> Standing:
         """Open the inbox for reading only, and return where it stands."""
@@ -80,8 +80,8 @@ class Mailbox:
     def since(self, at: datetime) -> list[int]:
         """Return the numbers of the mails that the server got at `at` or later."""
         # SEARCH knows days only, in the server's zone.
-        day = (at - timedelta(days=1)).strftime("%d-") + _MONTHS[(at - _DAY).month - 1]
-        found = self._search(f"SINCE {day}-{(at - _DAY).year}")
+        day = at - _DAY
+        found = self._search(f"SINCE {day.day}-{_MONTHS[day.month - 1]}-{day.year}")
         if not found:
             return []
         rows = self._fetch(found, "(UID INTERNALDATE)")
@@ -146,9 +146,8 @@ class Mailbox:
         return self._box
 
     @property
-    def _socket(self) -> ssl.SSLSocket:
-        sock: ssl.SSLSocket = self._open_box.client.socket()
-        return sock
+    def _socket(self) -> socket.socket:
+        return self._open_box.client.socket()
 
     def _connect(self) -> imap_tools.BaseMailBox:
         host, port = self._server.host, self._server.port
@@ -206,9 +205,8 @@ class Mailbox:
 
 
 _DAY = timedelta(days=1)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun") + (
-    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-)
+#: Not by strftime, which speaks the machine's language.
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 @contextlib.contextmanager

@@ -167,11 +167,11 @@ class Outlet:
 
 
 async def _pour(client: aiosmtplib.SMTP, content: bytes) -> None:
-    """Write the mail to the final dot; from there on only a whole answer proves anything."""
+    """Write the mail to the final dot; after it only a whole answer proves anything."""
     protocol = client.protocol
+    if protocol is None:
+        raise base.Unreachable("the connection broke before the mail")
     try:
-        if protocol is None:
-            raise aiosmtplib.SMTPServerDisconnected("connection lost")
         protocol.write(content + b".\r\n")
     except aiosmtplib.SMTPServerDisconnected as error:
         raise base.Unreachable("the connection broke before the mail") from error
@@ -196,10 +196,9 @@ async def _stands(line: _Line) -> bool:
         return True
     try:
         await client.rset(timeout=ANSWER_SECONDS)
-        return True
     except (aiosmtplib.SMTPException, OSError):
         client.close()
-    return False
+    return client.is_connected
 
 
 def _hang_up(line: _Line) -> None:

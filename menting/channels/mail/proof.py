@@ -39,7 +39,7 @@ def is_ours(handle: str, mail_id: str, recipient: str) -> bool:
 
 
 def token(handle: str, recipient: str) -> str:
-    """Return what ends a person's agreement with an account; no address is readable in it."""
+    """Return what ends a person's agreement with an account: their address, sealed."""
     sealed = crypto.seal(_key(), recipient.encode(), bound_to=_bound_to(handle))
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 

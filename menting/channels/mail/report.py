@@ -9,9 +9,8 @@ from menting.base import crypto
 from menting.channels.mail import parse, proof, refusal
 from menting.channels.mail.address import BROKEN, person
 
-_TOKEN = re.compile(
-    r"/unsubscribe/([A-Za-z0-9_-]{40,600})|unsubscribe(?:%20| )([A-Za-z0-9_-]{40,600})"
-)
+#: In a link's path, in a mailto, or in the subject that a mailto made.
+_TOKEN = re.compile(r"\bunsubscribe(?:/|%20| )([A-Za-z0-9_-]{40,600})")
 _COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list"})
 #: The address is dead for good. Others of 5.x.x are of the mail, a policy or the way.
 _DEAD = re.compile(r"5\.(1\.\d{1,3}|2\.1)")
@@ -77,11 +76,11 @@ def complainant(mail: EmailMessage, handle: str) -> str | None:
 
 def holder_in(text: str, handle: str) -> str | None:
     """Return whose token stands in a subject or a List-Unsubscribe header."""
-    found = _TOKEN.search("".join(text.split("\r\n")))
+    found = _TOKEN.search(text)
     if found is None:
         return None
     try:
-        return proof.holder(handle, found[1] or found[2])
+        return proof.holder(handle, found[1])
     except crypto.CannotOpenError:
         return None
 

@@ -21,7 +21,7 @@ class Signer:
     """One account's DKIM key."""
 
     def __init__(self, selector: str, key: str, *, domain: str) -> None:
-        """Read a PEM key; its line ends may be written as \\n. Raises BadKeyError."""
+        """Read a PEM key, in one line or several. Raises BadKeyError."""
         self._selector, self._domain = selector.encode(), domain.encode()
         self._key = _pem(key)
 
