@@ -9,6 +9,7 @@ need chromedriver chromium-driver
 need dovecot "dovecot-imapd dovecot-lmtpd"
 need msgfmt gettext
 need postfix postfix
+need prosody prosody
 need wrk wrk
 fc-list 2>/dev/null | grep -qi 'cjk' || missing="$missing fontconfig fonts-noto-cjk"
 

@@ -206,7 +206,10 @@ class Mailbox:
 
 _DAY = timedelta(days=1)
 #: Not by strftime, which speaks the machine's language.
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
 
 
 @contextlib.contextmanager
