@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.contract.dialogue import Dialogue
+from tests.contract.mail import MailRig, mail_rig
 from tests.contract.matrix import MatrixRig, matrix_rig
 from tests.contract.rig import AbleRig, Vault, listening
 
@@ -19,7 +20,10 @@ class Kind(NamedTuple):
     make: Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
-RIGS = {"matrix": Kind(MatrixRig, "homeserver", matrix_rig)}
+RIGS = {
+    "mail": Kind(MailRig, "mailhost", mail_rig),
+    "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,9 +1,11 @@
 """Mail: sign accounts in at the servers that take and hold their mail."""
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from weakref import WeakSet
 
 from pydantic import ValidationError
 from typing_extensions import override
@@ -14,7 +16,7 @@ from menting.channels.hook import Hook, HookAnswer
 from menting.channels.mail import address, onestep
 from menting.channels.mail.columns import MailSecret
 from menting.channels.mail.inbox import Inbox
-from menting.channels.mail.mailbox import Mailbox
+from menting.channels.mail.mailbox import Login
 from menting.channels.mail.outlet import Outlet
 from menting.channels.mail.pool import Pool
 from menting.channels.mail.session import CAPS, MailSession
@@ -37,6 +39,7 @@ class Mail(base.Channel):
 
     def __init__(self) -> None:
         self._pool = Pool()
+        self._sessions: WeakSet[MailSession] = WeakSet()
         self._context: ssl.SSLContext | None = None
 
     @override
@@ -45,23 +48,24 @@ class Mail(base.Channel):
         user = secret.user or account.handle
         password = secret.password.get_secret_value()
         signer = _signer(account.handle, secret)
-        mailbox = Mailbox(secret.imap, self._tls)
         outlet = Outlet(
             secret.smtp, self._tls, handle=account.handle, user=user, password=password
         )
-        host = secret.imap_host
+        login = Login(secret.imap, self._tls, user, password)
+        inbox = Inbox(login, self._pool, handle=account.handle)
+        session = MailSession(account, inbox=inbox, outlet=outlet, signer=signer)
         try:
             await outlet.check()
-            await self._pool.run(host, mailbox.sign_in, user, password)
+            await inbox.sign_in()
         except BaseException:
-            mailbox.interrupt()
-            await outlet.close()
+            await session.close()
             raise
-        inbox = Inbox(mailbox, self._pool, host=host, handle=account.handle)
-        return MailSession(account, inbox=inbox, outlet=outlet, signer=signer)
+        self._sessions.add(session)
+        return session
 
     @override
     async def aclose(self) -> None:
+        await asyncio.gather(*(session.close() for session in list(self._sessions)))
         self._pool.close()
 
     @override

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 from menting.base import clock
 from menting.channels import base
 from menting.channels.mail import events, place
-from menting.channels.mail.mailbox import Mailbox
+from menting.channels.mail.mailbox import Login, Mailbox
 from menting.channels.mail.place import Place
 from menting.channels.mail.pool import Pool
 
@@ -29,14 +29,21 @@ MOST_REMEMBERED = 100
 class Inbox:
     """What is read of one account's mailbox."""
 
-    def __init__(self, mailbox: Mailbox, pool: Pool, *, host: str, handle: str) -> None:
-        self._mailbox, self._pool, self._host = mailbox, pool, host
-        self._handle = handle
+    def __init__(self, login: Login, pool: Pool, *, handle: str) -> None:
+        self._login, self._pool, self._handle = login, pool, handle
+        self._mailbox = Mailbox(login)
         self._subjects: OrderedDict[str, str] = OrderedDict()
         self._names: OrderedDict[str, str] = OrderedDict()
 
+    async def sign_in(self) -> None:
+        """Connect. Raises AuthFailed, Throttled and Unreachable."""
+        self._mailbox = Mailbox(self._login)
+        await self._run(self._mailbox.sign_in)
+
     async def listen(self, deliver: base.Deliver, resume: bytes) -> None:
-        """Deliver what comes until cancelled. Raises Unreachable."""
+        """Deliver what comes until cancelled. Raises Unreachable, and as `sign_in` does."""
+        if not self._mailbox.is_open:
+            await self.sign_in()
         at = await self._run(place.find, self._mailbox, resume)
         if not resume:
             await deliver([], place.token(at))
@@ -87,7 +94,7 @@ class Inbox:
         await self._run(self._mailbox.end_idle)
 
     async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._pool.run(self._host, call, *args, **kwargs)
+        return await self._pool.run(self._login.server.host, call, *args, **kwargs)
 
 
 async def _readable(descriptor: int, seconds: float) -> None:

@@ -6,7 +6,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -45,16 +45,32 @@ class Raw:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How an account signs in at the server that holds its mail."""
+
+    server: Server
+    tls: ssl.SSLContext = field(repr=False)
+    user: str
+    password: str = field(repr=False)
+
+
 class Mailbox:
     """A connection to one mailbox, which is never changed: what is unread stays so."""
 
-    def __init__(self, server: Server, tls: ssl.SSLContext) -> None:
-        self._server, self._tls = server, tls
+    def __init__(self, login: Login) -> None:
+        self._login = login
         self._box: imap_tools.BaseMailBox | None = None
         self._is_closed = False
 
-    def sign_in(self, user: str, password: str) -> None:
+    @property
+    def is_open(self) -> bool:
+        """Say whether it is signed in and was not closed since."""
+        return self._box is not None and not self._is_closed
+
+    def sign_in(self) -> None:
         """Connect and sign in. Raises AuthFailed, Throttled and Unreachable."""
+        user, password = self._login.user, self._login.password
         try:
             with _lost():
                 self._box = self._connect()
@@ -150,14 +166,13 @@ class Mailbox:
         return self._open_box.client.socket()
 
     def _connect(self) -> imap_tools.BaseMailBox:
-        host, port = self._server.host, self._server.port
-        match self._server.tls:
+        server, tls = self._login.server, self._login.tls
+        host, port = server.host, server.port
+        match server.tls:
             case Tls.TLS:
-                return imap_tools.MailBox(host, port, CALL_SECONDS, ssl_context=self._tls)
+                return imap_tools.MailBox(host, port, CALL_SECONDS, ssl_context=tls)
             case Tls.STARTTLS:
-                return imap_tools.MailBoxStartTls(
-                    host, port, CALL_SECONDS, ssl_context=self._tls
-                )
+                return imap_tools.MailBoxStartTls(host, port, CALL_SECONDS, ssl_context=tls)
             case Tls.NONE:
                 return imap_tools.MailBoxUnencrypted(host, port, CALL_SECONDS)
 
