@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -77,7 +78,7 @@ def test_a_stated_limit_binds_the_accounts_of_a_domain_or_one_alone() -> None:
     ],
 )
 async def test_what_cannot_work_needs_an_operator(
-    change: dict[str, object], reason: str
+    change: dict[str, Any], reason: str
 ) -> None:
     account = Account(1, "shop@shop.test", "Shop", {"password": "secret"}, _LINE)
     with pytest.raises(base.AuthFailed, match=reason) as failed:
@@ -101,7 +102,7 @@ async def test_an_answer_is_a_reply_to_the_letter_and_leaves_it_unread(
     assert mail["Subject"] == "Re: 周日"
     assert mail["In-Reply-To"] == asked["Message-ID"] == event.id
     assert mail["Message-ID"] == receipt.message_id
-    assert mail["From"].addresses[0].display_name == "华夏书店"
+    assert str(mail["From"]).startswith("华夏书店 <")
     assert await asyncio.to_thread(_flags, rig.host, account) == [b"1 (FLAGS ())"]
 
 
@@ -109,8 +110,8 @@ def _flags(host: Mailhost, account: Account) -> list[bytes]:
     with imaplib.IMAP4("127.0.0.1", host.imap_port) as box:
         box.login(account.handle, account.secret["password"])
         box.select("INBOX", readonly=True)
-        told = [row.replace(b"\\Recent", b"") for row in box.fetch("1:*", "FLAGS")[1]]
-        return [row for row in told if isinstance(row, bytes)]
+        rows = box.fetch("1:*", "FLAGS")[1]
+        return [row.replace(b"\\Recent", b"") for row in rows if isinstance(row, bytes)]
 
 
 async def test_a_mail_that_bounces_is_told_with_its_dead_address(rig: MailRig) -> None:
@@ -297,7 +298,8 @@ async def test_tls_protects_both_connections(
         tls.before(rig.host.smtp_port, tmp_path) as smtp,
         tls.before(rig.host.imap_port, tmp_path) as imap,
     ):
-        options = account.options | {
+        options = {
+            **account.options,
             "smtp_port": smtp,
             "smtp_tls": "tls",
             "imap_port": imap,
@@ -317,7 +319,7 @@ async def test_tls_protects_both_connections(
 async def test_an_unknown_certificate_is_not_trusted(rig: MailRig, tmp_path: Path) -> None:
     account = await rig.account()
     async with tls.before(rig.host.smtp_port, tmp_path) as smtp:
-        options = account.options | {"smtp_port": smtp, "smtp_tls": "tls"}
+        options = {**account.options, "smtp_port": smtp, "smtp_tls": "tls"}
         with pytest.raises(base.Unreachable, match="CERTIFICATE"):
             await rig.channel.open(
                 dataclasses.replace(account, options=options), Vault().keep

@@ -17,10 +17,10 @@ _CLICK = b"List-Unsubscribe=One-Click"
 
 
 def _hook(
-    method: str = "POST", body: bytes = _CLICK, *, token: str = "", **headers: str
+    method: str = "POST", body: bytes = _CLICK, *, token: str = "", accepts: str = ""
 ) -> Hook:
     path = f"{SHOP}/unsubscribe/{token or proof.token(SHOP, ANN)}"
-    return Hook(method, path, {}, headers, body, AT)
+    return Hook(method, path, {}, {"accept-language": accepts}, body, AT)
 
 
 def _left(events: list[Event] | tuple[Event, ...]) -> list[str]:
@@ -57,9 +57,8 @@ def test_a_scanner_that_follows_the_link_ends_nothing(method: str) -> None:
     [("zh-CN,zh;q=0.9,en;q=0.8", "zh-Hans"), ("de,en", "en"), ("", "en")],
 )
 def test_the_page_speaks_the_reader_s_language(accepts: str, lang: str) -> None:
-    headers = {"accept-language": accepts}
     for method in ("GET", "POST"):
-        answer = Mail().take_hook(_hook(method, **headers), _SHOP)
+        answer = Mail().take_hook(_hook(method, accepts=accepts), _SHOP)
         assert f'<html lang="{lang}">'.encode() in answer.body
 
 

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from email.message import EmailMessage
 
 import pytest
+from typing_extensions import override
 
 from menting.channels.base import Account, Outgoing, Peer
-from menting.channels.mail import outlet
+from menting.channels.mail import line
 from menting.channels.mail.channel import Mail
 from menting.cli.demo.mailhost import Mailhost
 from tests.contract.rig import Vault
@@ -42,6 +43,7 @@ class MailHuman(Correspondent):
         await self.write(self.id, text)
         return self.id
 
+    @override
     async def write(self, to: str, text: str) -> None:
         """Write another; `to` is the place, which is one's own address."""
         handle = self._other(to)
@@ -127,7 +129,7 @@ class MailRig:
 
     def hasten(self, patch: pytest.MonkeyPatch) -> None:
         """Shorten the wait for an answer."""
-        patch.setattr(outlet, "ANSWER_SECONDS", 1.0)
+        patch.setattr(line, "ANSWER_SECONDS", 1.0)
 
     def hold_request(self) -> Held:
         """Stand before Postfix, once the mail has been begun."""

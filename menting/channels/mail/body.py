@@ -1,6 +1,6 @@
 """A mail's body with the headers that describe it: ready bytes, in seven bits."""
 
-import base64
+import binascii
 import html
 import quopri
 from email.message import EmailMessage
@@ -11,6 +11,7 @@ from menting.channels.base import Button, Image, Outgoing
 
 #: RFC 5322, 2.1.1, without CRLF.
 MOST_LINE = 998
+_ASCII = bytes(range(128))
 _HTML = (
     '<!doctype html><html><head><meta charset="utf-8"></head>'
     '<body style="font-family: sans-serif">{inner}</body></html>'
@@ -48,9 +49,12 @@ def _in_seven_bits(raw: bytes) -> tuple[str, bytes]:
     if raw.isascii() and max(map(len, raw.split(b"\r\n"))) <= MOST_LINE:
         return "7bit", raw
     # Each foreign byte takes three; base64 takes four for three of any kind.
-    if sum(byte > 127 for byte in raw) * 6 < len(raw):
+    if len(raw.translate(None, delete=_ASCII)) * 6 < len(raw):
         return "quoted-printable", quopri.encodestring(raw)
-    return "base64", base64.encodebytes(raw).replace(b"\n", b"\r\n")
+    coded = binascii.b2a_base64(raw, newline=False)
+    return "base64", b"".join(
+        coded[at : at + 76] + b"\r\n" for at in range(0, len(coded), 76)
+    )
 
 
 def _rich(text: str, buttons: tuple[Button, ...], image: Image | None) -> bytes:

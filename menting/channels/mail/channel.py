@@ -13,10 +13,9 @@ from typing_extensions import override
 from menting.base.pace import Rate
 from menting.channels import base
 from menting.channels.hook import Hook, HookAnswer
-from menting.channels.mail import address, onestep
+from menting.channels.mail import address, line, mailbox, onestep
 from menting.channels.mail.columns import MailSecret
 from menting.channels.mail.inbox import Inbox
-from menting.channels.mail.mailbox import Login
 from menting.channels.mail.outlet import Outlet
 from menting.channels.mail.pool import Pool
 from menting.channels.mail.session import CAPS, MailSession
@@ -48,10 +47,9 @@ class Mail(base.Channel):
         user = secret.user or account.handle
         password = secret.password.get_secret_value()
         signer = _signer(account.handle, secret)
-        outlet = Outlet(
-            secret.smtp, self._tls, handle=account.handle, user=user, password=password
-        )
-        login = Login(secret.imap, self._tls, user, password)
+        sender = address.envelope(account.handle)
+        outlet = Outlet(line.Login(secret.smtp, self._tls, sender, user, password))
+        login = mailbox.Login(secret.imap, self._tls, user, password)
         inbox = Inbox(login, self._pool, handle=account.handle)
         session = MailSession(account, inbox=inbox, outlet=outlet, signer=signer)
         try:

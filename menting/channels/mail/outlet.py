@@ -1,22 +1,15 @@
 """Hands mails to one account's server over connections that are kept."""
 
 import asyncio
-import contextlib
-import ssl
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-
-import aiosmtplib
-from aiosmtplib import SMTPResponseException
 
 from menting.channels import base
-from menting.channels.http import short
-from menting.channels.mail import address, refusal
-from menting.channels.mail.columns import Server, Tls
+from menting.channels.mail.line import Line, Login, open_line
 
-CONNECT_SECONDS = 10.0
-#: For each answer. The sender waits 20 s for a send; RFC 5321 would wait 10 min.
-ANSWER_SECONDS = 15.0
+#: For a sign-in that an operator waits for, which may be slow.
+SIGN_IN_SECONDS = 25.0
+#: For all that goes before a mail: a connection where none stands, and the envelope. With
+#: the answer after the final dot it stays below the 20 s that the sender waits.
+BEFORE_SECONDS = 8.0
 #: Opened only as they are needed: an account sends one mail at a time, as a rule.
 MOST_CONNECTIONS = 10
 #: Postfix hangs up after 300 s, and after 10 s when it is busy.
@@ -28,33 +21,19 @@ FRESH_SECONDS = 5.0
 MOST_MAILS = 100
 
 
-@dataclass(slots=True, eq=False)
-class _Line:
-    """A connection that is signed in."""
-
-    client: aiosmtplib.SMTP
-    mails: int = 0
-    #: A refused mail has been begun there.
-    is_begun: bool = False
-    used_at: float = 0.0
-    timer: asyncio.TimerHandle | None = None
-
-
 class Outlet:
     """The connections of one account to the server that takes its mail."""
 
-    def __init__(
-        self, server: Server, tls: ssl.SSLContext, *, handle: str, user: str, password: str
-    ) -> None:
-        self._server, self._tls = server, tls
-        self._sender = address.envelope(handle)
-        self._user, self._password = user, password
+    def __init__(self, login: Login) -> None:
+        self._login = login
         self._places = asyncio.Semaphore(MOST_CONNECTIONS)
-        self._kept: list[_Line] = []
+        #: The one used last is at the end.
+        self._kept: list[Line] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     async def check(self) -> None:
         """Sign in, and keep the connection. Raises AuthFailed, Throttled or Unreachable."""
-        self._keep(await self._open())
+        self._keep(await open_line(self._login, seconds=SIGN_IN_SECONDS))
 
     async def submit(self, content: bytes, *, recipient: str) -> None:
         """Hand over one mail, complete with dots stuffed and CRLF at its end.
@@ -62,160 +41,74 @@ class Outlet:
         Raises Refused, Throttled, AuthFailed and Unreachable: it was not sent; and
         Uncertain when the connection broke after the final dot (RFC 1047).
         """
-        async with self._places, self._line() as line:
-            line.is_begun = True
-            await self._transmit(line.client, content, recipient)
-            line.is_begun = False
-            line.mails += 1
+        async with self._places:
+            line = await self._begun(recipient)
+            try:
+                await line.pour(content)
+            except asyncio.CancelledError:
+                line.cut()  # what the server says next belongs to a mail given up
+                raise
+            finally:
+                self._keep(line)
 
     async def close(self) -> None:
-        """Close what is idle."""
-        while self._kept:
-            _hang_up(self._kept.pop())
+        """Close what is idle; a later mail opens anew."""
+        for line in self._kept:
+            line.hang_up()
+        self._kept.clear()
+        self._rest()
 
-    @contextlib.asynccontextmanager
-    async def _line(self) -> AsyncIterator[_Line]:
-        line = await self._standing() or await self._open()
+    async def _begun(self, recipient: str) -> Line:
+        line: Line | None = None
         try:
-            yield line
+            async with asyncio.timeout(BEFORE_SECONDS):
+                line = await self._standing()
+                if line is None:
+                    line = await open_line(self._login, seconds=BEFORE_SECONDS)
+                await line.begin(recipient)
+                return line
         except base.ChannelError:
-            # After a whole answer the connection goes on; it is closed after any other.
-            self._keep(line)
+            # After a whole answer the connection goes on; any other has closed it.
+            if line is not None:
+                self._keep(line)
             raise
-        except BaseException:
-            line.client.close()  # given up in the middle: what comes next is not known
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if line is not None:
+                line.cut()
+            if isinstance(error, TimeoutError):
+                raise base.Unreachable("the mail server does not answer") from error
             raise
-        self._keep(line)
 
-    async def _standing(self) -> _Line | None:
-        """Return a kept connection of which the server has just said that it stands."""
+    async def _standing(self) -> Line | None:
+        """Return a kept connection that still stands, the one used last first."""
         while self._kept:
             line = self._kept.pop()
-            if line.timer is not None:
-                line.timer.cancel()
-            if await _stands(line):
-                line.is_begun = False
+            age = asyncio.get_running_loop().time() - line.used_at
+            if await line.stands(fresh=age < FRESH_SECONDS):
                 return line
         return None
 
-    def _keep(self, line: _Line) -> None:
-        if not line.client.is_connected:
+    def _keep(self, line: Line) -> None:
+        if not line.is_open:
             return
         if line.mails >= MOST_MAILS:
-            _hang_up(line)
+            line.hang_up()
             return
         loop = asyncio.get_running_loop()
         line.used_at = loop.time()
-        line.timer = loop.call_later(IDLE_SECONDS, self._rest, line)
         self._kept.append(line)
+        if self._timer is None:  # one for all: a timer for each mail is 5 us of each
+            self._timer = loop.call_later(IDLE_SECONDS, self._rest)
 
-    def _rest(self, line: _Line) -> None:
-        self._kept.remove(line)
-        _hang_up(line)
-
-    async def _open(self) -> _Line:
-        server = self._server
-        client = aiosmtplib.SMTP(
-            hostname=server.host,
-            port=server.port,
-            use_tls=server.tls is Tls.TLS,
-            start_tls=server.tls is Tls.STARTTLS,
-            tls_context=self._tls,
-            timeout=CONNECT_SECONDS,
-            # Not the machine's own name: that is nobody's business, and slow to look up.
-            local_hostname=address.domain(self._sender),
-        )
-        try:
-            await client.connect(username=self._user, password=self._password)
-        except aiosmtplib.SMTPAuthenticationError as error:
-            raise _of_sign_in(error) from None  # its own text may repeat the secret
-        except SMTPResponseException as error:
-            raise base.Unreachable(f"the mail server answers {error.code}") from error
-        except aiosmtplib.SMTPConnectError as error:
-            raise base.Unreachable(short(error)) from error
-        except (aiosmtplib.SMTPServerDisconnected, TimeoutError, OSError) as error:
-            raise base.Unreachable(f"cannot sign in: {short(error)}") from error
-        except aiosmtplib.SMTPException as error:
-            raise base.AuthFailed(
-                "the mail server offers no sign-in by password"
-            ) from error
-        return _Line(client)
-
-    async def _transmit(
-        self, client: aiosmtplib.SMTP, content: bytes, recipient: str
-    ) -> None:
-        is_plain = recipient.isascii() and self._sender.isascii()
-        if not is_plain and not client.supports_extension("smtputf8"):
-            raise base.Refused("the mail server takes no such address (SMTPUTF8)")
-        encoding = "ascii" if is_plain else "utf-8"
-        options = [] if is_plain else ["SMTPUTF8"]
-        try:
-            await client.mail(
-                self._sender, options=options, encoding=encoding, timeout=ANSWER_SECONDS
-            )
-            await client.rcpt(recipient, encoding=encoding, timeout=ANSWER_SECONDS)
-            begun = await client.execute_command(b"DATA", timeout=ANSWER_SECONDS)
-        except SMTPResponseException as error:
-            if error.code < 400:  # not even a number: nothing after it can be believed
-                client.close()
-            raise refusal.of(error.code, error.message) from error
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise base.Unreachable(f"the connection broke: {short(error)}") from error
-        if begun.code != 354:
-            raise refusal.of(begun.code, begun.message)
-        await _pour(client, content)
-
-
-async def _pour(client: aiosmtplib.SMTP, content: bytes) -> None:
-    """Write the mail to the final dot; after it only a whole answer proves anything."""
-    protocol = client.protocol
-    if protocol is None:
-        raise base.Unreachable("the connection broke before the mail")
-    try:
-        protocol.write(content + b".\r\n")
-    except aiosmtplib.SMTPServerDisconnected as error:
-        raise base.Unreachable("the connection broke before the mail") from error
-    try:
-        answer = await protocol.read_response(timeout=ANSWER_SECONDS)
-    except (aiosmtplib.SMTPException, OSError) as error:
-        client.close()  # a late answer would be taken for that of the next command
-        raise base.Uncertain(f"no answer after the final dot: {short(error)}") from error
-    if 400 <= answer.code < 600:
-        raise refusal.of(answer.code, answer.message)
-    if answer.code != 250:
-        client.close()
-        raise base.Uncertain(f"a strange answer after the final dot ({answer.code})")
-
-
-async def _stands(line: _Line) -> bool:
-    """Ask the server where need be; RSET also makes it forget a mail that it refused."""
-    client, now = line.client, asyncio.get_running_loop().time()
-    if not client.is_connected:
-        return False
-    if not line.is_begun and now - line.used_at < FRESH_SECONDS:
-        return True
-    try:
-        await client.rset(timeout=ANSWER_SECONDS)
-    except (aiosmtplib.SMTPException, OSError):
-        client.close()
-    return client.is_connected
-
-
-def _hang_up(line: _Line) -> None:
-    if line.timer is not None:
-        line.timer.cancel()
-    if line.client.protocol is not None:
-        with contextlib.suppress(aiosmtplib.SMTPException):
-            line.client.protocol.write(b"QUIT\r\n")
-    line.client.close()
-
-
-def _of_sign_in(error: SMTPResponseException) -> base.ChannelError:
-    if 400 <= error.code < 500:
-        return base.Throttled(
-            f"the mail server puts the sign-in off ({error.code})",
-            retry_after=refusal.DEFAULT_WAIT_SECONDS,
-        )
-    return base.AuthFailed(
-        f"the server that takes mail does not accept user and password ({error.code})"
-    )
+    def _rest(self) -> None:
+        """Close what is idle, and come again while anything is kept."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        loop = asyncio.get_running_loop()
+        since = loop.time() - IDLE_SECONDS
+        while self._kept and self._kept[0].used_at <= since:
+            self._kept.pop(0).hang_up()
+        if self._kept:
+            due = self._kept[0].used_at + IDLE_SECONDS
+            self._timer = loop.call_at(due, self._rest)
