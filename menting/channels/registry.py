@@ -6,8 +6,13 @@ from functools import cache
 from menting.channels.base import Channel
 from menting.channels.mail.channel import Mail
 from menting.channels.matrix.channel import Matrix
+from menting.channels.telegram.channel import Telegram
 
-CHANNELS: dict[str, Callable[[], Channel]] = {"mail": Mail, "matrix": Matrix}
+CHANNELS: dict[str, Callable[[], Channel]] = {
+    "mail": Mail,
+    "matrix": Matrix,
+    "telegram": Telegram,
+}
 
 
 class UnknownChannelError(Exception):

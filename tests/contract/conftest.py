@@ -10,6 +10,7 @@ from tests.contract.dialogue import Dialogue
 from tests.contract.mail import MailRig, mail_rig
 from tests.contract.matrix import MatrixRig, matrix_rig
 from tests.contract.rig import AbleRig, Vault, listening
+from tests.contract.telegram import TelegramRig, telegram_rig
 
 
 class Kind(NamedTuple):
@@ -23,6 +24,7 @@ class Kind(NamedTuple):
 RIGS = {
     "mail": Kind(MailRig, "mailhost", mail_rig),
     "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
+    "telegram": Kind(TelegramRig, "telegram", telegram_rig),
 }
 
 
