@@ -67,7 +67,8 @@ def test_no_text_or_name_makes_a_header_of_its_own(text: str, name: str) -> None
     mail = _made(Outgoing("k", text), name=name)
     assert set(mail.keys()) == {
         *("From", "To", "Subject", "Date", "Message-ID", "MIME-Version"),
-        *("List-Unsubscribe", "Content-Type", "Content-Transfer-Encoding"),
+        *("List-Unsubscribe", "Auto-Submitted"),
+        *("Content-Type", "Content-Transfer-Encoding"),
     }
     assert mail["From"].addresses[0].addr_spec == SHOP
 

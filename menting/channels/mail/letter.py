@@ -58,7 +58,9 @@ class Frame:
 
     def _relation(self, recipient: str, message: Outgoing) -> list[str]:
         if message.answers is None:
-            return unsubscribing(self._handle, recipient)
+            # RFC 3834: nobody's vacation note answers it.
+            generated = "Auto-Submitted: auto-generated"
+            return [*unsubscribing(self._handle, recipient), generated]
         answered = message.answers.id
         if not _MAIL_ID.fullmatch(answered):
             return []  # a mail without an id of its own
