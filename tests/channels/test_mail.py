@@ -16,7 +16,7 @@ from menting.base import clock
 from menting.base.pace import Rate
 from menting.channels import base
 from menting.channels.base import Account, EventType, Inbound, Outgoing, Peer
-from menting.channels.mail import inbox, outlet, place
+from menting.channels.mail import inbox, outlet, place, trunk
 from menting.channels.mail.channel import Mail
 from menting.channels.mail.columns import MailSecret, Tls
 from menting.cli.demo.mailhost import Mailhost
@@ -214,7 +214,7 @@ async def test_one_connection_carries_many_mails_also_after_a_refusal(rig: MailR
         await session.send(Peer(human.id), Outgoing(f"c-{number}", f"mail {number}"))
         with pytest.raises(base.Refused):
             await session.send(Peer(rig.nowhere), Outgoing(f"d-{number}", "hi"))
-    assert counted.connections == 1
+    assert counted.connections == 2  # one was that of the sign-in
     arrived = [text_of(mail) for mail in await human.mails_of(account.handle)]
     assert sorted(arrived) == [f"mail {number}" for number in range(5)]
     await session.close()
@@ -223,11 +223,12 @@ async def test_one_connection_carries_many_mails_also_after_a_refusal(rig: MailR
 async def test_a_connection_that_the_server_closed_is_made_anew(rig: MailRig) -> None:
     counted = _Counted(rig)
     session, human, account = await _to(rig)
+    await session.send(Peer(human.id), Outgoing("e-1", "first"))
     rig.smtp.cut_all()
     await asyncio.sleep(0.05)
-    await session.send(Peer(human.id), Outgoing("e-1", "anew"))
-    assert counted.connections == 2
-    assert len(await human.mails_of(account.handle)) == 1
+    await session.send(Peer(human.id), Outgoing("e-2", "anew"))
+    assert counted.connections == 3
+    assert len(await human.mails_of(account.handle)) == 2
     await session.close()
 
 
@@ -237,9 +238,10 @@ async def test_an_idle_connection_is_closed(
     monkeypatch.setattr(outlet, "IDLE_SECONDS", 0.05)
     counted = _Counted(rig)
     session, human, _ = await _to(rig)
-    await asyncio.sleep(0.2)
-    await session.send(Peer(human.id), Outgoing("f-1", "hi"))
-    assert counted.connections == 2
+    for number in range(2):
+        await session.send(Peer(human.id), Outgoing(f"f-{number}", "hi"))
+        await asyncio.sleep(0.2)
+    assert counted.connections == 3
     await session.close()
 
 
@@ -253,9 +255,23 @@ async def test_connections_side_by_side_are_bounded(
         for number in range(12):
             sending = session.send(Peer(human.id), Outgoing(f"g-{number}", "hi"))
             group.create_task(sending)
-    assert counted.connections == 3
+    assert counted.connections == 4
     assert len(await human.mails_of(account.handle)) == 12
     await session.close()
+
+
+async def test_idle_accounts_make_room_for_those_that_send(
+    rig: MailRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trunk, "MOST_LINES", 2)
+    human = await rig.human()
+    sessions = [await rig.channel.open(await rig.account(), Vault().keep) for _ in range(5)]
+    for turn in range(2):
+        for number, session in enumerate(sessions):
+            await session.send(Peer(human.id), Outgoing(f"j-{turn}-{number}", "hi"))
+    assert len(await human.mails()) == 10
+    for session in sessions:
+        await session.close()
 
 
 @pytest.mark.parametrize("marker", [b"MAIL FROM", b"RCPT TO", b"DATA\r\n"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from menting.channels.mail.outlet import Outlet
 from menting.channels.mail.pool import Pool
 from menting.channels.mail.session import CAPS, MailSession
 from menting.channels.mail.signing import BadKeyError, Signer
+from menting.channels.mail.trunk import Trunk
 
 
 class Mail(base.Channel):
@@ -38,6 +40,7 @@ class Mail(base.Channel):
 
     def __init__(self) -> None:
         self._pool = Pool()
+        self._trunks: dict[str, Trunk] = defaultdict(Trunk)
         self._sessions: WeakSet[MailSession] = WeakSet()
         self._context: ssl.SSLContext | None = None
 
@@ -48,7 +51,10 @@ class Mail(base.Channel):
         password = secret.password.get_secret_value()
         signer = _signer(account.handle, secret)
         sender = address.envelope(account.handle)
-        outlet = Outlet(line.Login(secret.smtp, self._tls, sender, user, password))
+        outlet = Outlet(
+            line.Login(secret.smtp, self._tls, sender, user, password),
+            self._trunks[secret.smtp_host.lower()],
+        )
         login = mailbox.Login(secret.imap, self._tls, user, password)
         inbox = Inbox(login, self._pool, handle=account.handle)
         session = MailSession(account, inbox=inbox, outlet=outlet, signer=signer)
@@ -65,6 +71,7 @@ class Mail(base.Channel):
     async def aclose(self) -> None:
         await asyncio.gather(*(session.close() for session in list(self._sessions)))
         self._pool.close()
+        self._trunks.clear()
 
     @override
     def host(self, handle: str, options: Mapping[str, Any]) -> str:

@@ -3,7 +3,8 @@
 import asyncio
 
 from menting.channels import base
-from menting.channels.mail.line import Line, Login, open_line
+from menting.channels.mail.line import Line, Login
+from menting.channels.mail.trunk import Trunk
 
 #: For a sign-in that an operator waits for, which may be slow.
 SIGN_IN_SECONDS = 25.0
@@ -24,16 +25,20 @@ MOST_MAILS = 100
 class Outlet:
     """The connections of one account to the server that takes its mail."""
 
-    def __init__(self, login: Login) -> None:
-        self._login = login
+    def __init__(self, login: Login, trunk: Trunk) -> None:
+        self._login, self._trunk = login, trunk
         self._places = asyncio.Semaphore(MOST_CONNECTIONS)
         #: The one used last is at the end.
         self._kept: list[Line] = []
         self._timer: asyncio.TimerHandle | None = None
 
     async def check(self) -> None:
-        """Sign in, and keep the connection. Raises AuthFailed, Throttled or Unreachable."""
-        self._keep(await open_line(self._login, seconds=SIGN_IN_SECONDS))
+        """Sign in and hang up: many an account has nothing to send for days.
+
+        Raises AuthFailed, Throttled and Unreachable.
+        """
+        line = await self._trunk.open(self._login, seconds=SIGN_IN_SECONDS)
+        self._trunk.close(line)
 
     async def submit(self, content: bytes, *, recipient: str) -> None:
         """Hand over one mail, complete with dots stuffed and CRLF at its end.
@@ -53,28 +58,30 @@ class Outlet:
 
     async def close(self) -> None:
         """Close what is idle; a later mail opens anew."""
-        for line in self._kept:
-            line.hang_up()
-        self._kept.clear()
-        self._rest()
+        while self._kept:
+            self._trunk.close(self._kept.pop())
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def _begun(self, recipient: str) -> Line:
+        """Return a line on which the server waits for the mail itself."""
         line: Line | None = None
         try:
             async with asyncio.timeout(BEFORE_SECONDS):
                 line = await self._standing()
                 if line is None:
-                    line = await open_line(self._login, seconds=BEFORE_SECONDS)
+                    line = await self._trunk.open(self._login, seconds=BEFORE_SECONDS)
                 await line.begin(recipient)
                 return line
         except base.ChannelError:
-            # After a whole answer the connection goes on; any other has closed it.
-            if line is not None:
+            if line is not None:  # after a whole answer it goes on
                 self._keep(line)
             raise
         except (TimeoutError, asyncio.CancelledError) as error:
             if line is not None:
                 line.cut()
+                self._keep(line)
             if isinstance(error, TimeoutError):
                 raise base.Unreachable("the mail server does not answer") from error
             raise
@@ -83,32 +90,41 @@ class Outlet:
         """Return a kept connection that still stands, the one used last first."""
         while self._kept:
             line = self._kept.pop()
+            self._trunk.take(line)
             age = asyncio.get_running_loop().time() - line.used_at
-            if await line.stands(fresh=age < FRESH_SECONDS):
+            try:
+                stands = await line.stands(fresh=age < FRESH_SECONDS)
+            except BaseException:
+                self._trunk.close(line)
+                raise
+            if stands:
                 return line
+            self._trunk.close(line)
         return None
 
     def _keep(self, line: Line) -> None:
-        if not line.is_open:
-            return
-        if line.mails >= MOST_MAILS:
-            line.hang_up()
+        """Keep a line for the next mail; one that broke or is used up is closed."""
+        if not line.is_open or line.mails >= MOST_MAILS:
+            self._trunk.close(line)
             return
         loop = asyncio.get_running_loop()
         line.used_at = loop.time()
         self._kept.append(line)
+        self._trunk.rest(line, lambda: self._drop(line))
         if self._timer is None:  # one for all: a timer for each mail is 5 us of each
             self._timer = loop.call_later(IDLE_SECONDS, self._rest)
 
+    def _drop(self, line: Line) -> None:
+        self._kept.remove(line)
+        self._trunk.close(line)
+
     def _rest(self) -> None:
         """Close what is idle, and come again while anything is kept."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         loop = asyncio.get_running_loop()
         since = loop.time() - IDLE_SECONDS
         while self._kept and self._kept[0].used_at <= since:
-            self._kept.pop(0).hang_up()
+            self._drop(self._kept[0])
+        self._timer = None
         if self._kept:
             due = self._kept[0].used_at + IDLE_SECONDS
             self._timer = loop.call_at(due, self._rest)
