@@ -6,7 +6,7 @@ from email.utils import formataddr
 
 from menting.channels.base import Event
 from menting.channels.mail import events
-from menting.channels.mail.mailbox import Raw
+from menting.channels.mail.fetched import Raw
 
 SHOP = "shop@shop.test"
 ANN = "ann@people.test"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from menting.channels.base import EventType
 from menting.channels.mail import events, quote
-from menting.channels.mail.mailbox import Raw
+from menting.channels.mail.fetched import Raw
 from tests.channels.mails import ANN, AT, SHOP, letter, text, told
 
 

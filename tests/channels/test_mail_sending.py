@@ -197,6 +197,7 @@ def test_a_domain_in_any_script_is_written_in_ascii() -> None:
         (454, "4.7.0 too many messages", base.Throttled, 60),
         (451, "4.3.0 local error", base.Refused, None),
         (452, "4.3.1 out of disk", base.Refused, None),
+        (550, "5.4.5 Daily sending quota exceeded", base.Throttled, 3600),
         (530, "5.7.0 authentication required", base.AuthFailed, None),
         (-1, "garbage", base.Unreachable, None),
     ],

@@ -11,6 +11,7 @@ from menting.channels.base import Button, Image, Outgoing
 
 #: RFC 5322, 2.1.1, without CRLF.
 MOST_LINE = 998
+_SEVEN_BITS = SMTP.clone(cte_type="7bit")
 _ASCII = bytes(range(128))
 _HTML = (
     '<!doctype html><html><head><meta charset="utf-8"></head>'
@@ -58,19 +59,19 @@ def _in_seven_bits(raw: bytes) -> tuple[str, bytes]:
 
 
 def _rich(text: str, buttons: tuple[Button, ...], image: Image | None) -> bytes:
-    part = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
-    part.set_content("\n\n".join([text, *(f"{one.label}: {one.url}" for one in buttons)]))
-    part.add_alternative(_page(text, buttons, image), subtype="html")
+    plain, page = EmailMessage(policy=_SEVEN_BITS), EmailMessage(policy=_SEVEN_BITS)
+    plain.set_content("\n\n".join([text, *(f"{one.label}: {one.url}" for one in buttons)]))
+    page.set_content(_page(text, buttons, image), subtype="html")
     if image is not None:
         main, _, sub = image.media_type.partition("/")
-        [_, shown] = part.iter_parts()
-        # The part is an EmailMessage, of which the standard library's types say less.
-        assert isinstance(shown, EmailMessage)  # noqa: S101
-        shown.add_related(
+        page.add_related(
             image.content, maintype=main, subtype=sub, cid="<image>", disposition="inline"
         )
-    del part["MIME-Version"]
-    return bytes(part)
+    plain.make_alternative()
+    plain.attach(page)
+    for part in (plain, page):
+        del part["MIME-Version"]  # it stands once, in the frame
+    return bytes(plain)
 
 
 def _page(text: str, buttons: tuple[Button, ...], image: Image | None) -> str:

@@ -9,7 +9,7 @@ import structlog
 from menting.channels.base import Event, EventType, Peer, Profile
 from menting.channels.mail import parse, report
 from menting.channels.mail.address import BROKEN
-from menting.channels.mail.mailbox import Raw
+from menting.channels.mail.fetched import Raw
 
 log = structlog.get_logger(__name__)
 

@@ -36,7 +36,8 @@ class Inbox:
         self._names: OrderedDict[str, str] = OrderedDict()
 
     async def sign_in(self) -> None:
-        """Connect. Raises AuthFailed, Throttled and Unreachable."""
+        """Connect anew. Raises AuthFailed, Throttled and Unreachable."""
+        await self.close()
         self._mailbox = Mailbox(self._login)
         await self._run(self._mailbox.sign_in)
 
@@ -44,12 +45,15 @@ class Inbox:
         """Deliver what comes until cancelled. Raises Unreachable, and as `sign_in` does."""
         if not self._mailbox.is_open:
             await self.sign_in()
-        at = await self._run(place.find, self._mailbox, resume)
-        if not resume:
-            await deliver([], place.token(at))
-        while True:
-            at = await self._catch_up(at, deliver)
-            await self._wait()
+        try:
+            at = await self._run(place.find, self._mailbox, resume)
+            if not resume:
+                await deliver([], place.token(at))
+            while True:
+                at = await self._catch_up(at, deliver)
+                await self._wait()
+        finally:
+            self._mailbox.interrupt()  # it may be in the middle of anything
 
     def subject(self, event_id: str) -> str:
         """Return the subject of a mail that came lately, else an empty text."""

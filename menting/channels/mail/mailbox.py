@@ -7,22 +7,22 @@ import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
 import imap_tools
 from imap_tools.errors import ImapToolsError, MailboxLoginError
 
 from menting.channels import base
 from menting.channels.http import short
+from menting.channels.mail import fetched
 from menting.channels.mail.columns import Server, Tls
 
 CALL_SECONDS = 20.0
 #: Read of a mail at most. What a person wrote stands before the files, as a rule.
 MOST_BYTES = 256 * 1024
+#: Asked for their time at once: servers take lines of 8 kB at least.
+MOST_DATES = 500
 _IDLE_TAG = b"menting1"
-_UID = re.compile(rb"\bUID (\d+)")
-_DATE = re.compile(rb'\bINTERNALDATE "([^"]{1,40})"')
 #: RFC 5530: the server is not able to look at the password now.
 _NOT_NOW = re.compile(r"\[(UNAVAILABLE|INUSE|LIMIT)\]|too many|try again", re.IGNORECASE)
 LATER_SECONDS = 60.0
@@ -34,15 +34,6 @@ class Standing:
 
     validity: int
     next_uid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """A mail as it lies there, with the time at which the server got it."""
-
-    uid: int
-    at: datetime
-    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +53,7 @@ class Mailbox:
         self._login = login
         self._box: imap_tools.BaseMailBox | None = None
         self._is_closed = False
+        self._can_idle = False
 
     @property
     def is_open(self) -> bool:
@@ -77,6 +69,7 @@ class Mailbox:
                 plain = user.isascii() and password.isascii()
                 sign_in = self._box.login if plain else self._box.login_utf8
                 sign_in(user, password, initial_folder=None)
+                self._introduce(self._box.client)
         except base.Unreachable as error:
             self.close()
             if isinstance(error.__cause__, MailboxLoginError | imaplib.IMAP4.error):
@@ -98,10 +91,16 @@ class Mailbox:
         # SEARCH knows days only, in the server's zone.
         day = at - _DAY
         found = self._search(f"SINCE {day.day}-{_MONTHS[day.month - 1]}-{day.year}")
-        if not found:
-            return []
-        rows = self._fetch(found, "(UID INTERNALDATE)")
-        return sorted(raw.uid for raw in rows if raw.at >= at)
+        newest_first, late = sorted(found, reverse=True), list[int]()
+        for first in range(0, len(found), MOST_DATES):
+            rows = self._fetch(
+                newest_first[first : first + MOST_DATES], "(UID INTERNALDATE)"
+            )
+            fresh = [raw.uid for raw in rows if raw.at >= at]
+            late += fresh
+            if not fresh:
+                break  # older ones have lower numbers
+        return sorted(late)
 
     def after(self, uid: int) -> list[int]:
         """Return the numbers above `uid` in their order."""
@@ -113,7 +112,7 @@ class Mailbox:
         _, told = self._open_box.client.response("EXISTS")
         return told != [None]
 
-    def fetch(self, uids: Sequence[int]) -> list[Raw]:
+    def fetch(self, uids: Sequence[int]) -> list[fetched.Raw]:
         """Return mails in the order of their numbers; those gone meanwhile are left out."""
         rows = self._fetch(uids, f"(UID INTERNALDATE BODY.PEEK[]<0.{MOST_BYTES}>)")
         return sorted(rows, key=lambda raw: raw.uid)
@@ -121,7 +120,7 @@ class Mailbox:
     @property
     def can_idle(self) -> bool:
         """Say whether the server tells of new mail by itself (RFC 2177)."""
-        return "IDLE" in self._open_box.client.capabilities
+        return self._can_idle
 
     def begin_idle(self) -> bool:
         """Ask to be told of new mail; return whether something was told at once."""
@@ -176,6 +175,18 @@ class Mailbox:
             case Tls.NONE:
                 return imap_tools.MailBoxUnencrypted(host, port, CALL_SECONDS)
 
+    def _introduce(self, client: imaplib.IMAP4) -> None:
+        """Learn what the server can do now, and say who asks (RFC 2971).
+
+        Many tell of IDLE only after the sign-in, and NetEase's (163, 126) let nobody in who
+        does not say a name.
+        """
+        _, told = client.capability()
+        able = told[-1].upper().split() if told and told[-1] else []
+        self._can_idle = b"IDLE" in able
+        if b"ID" in able:
+            client.xatom("ID", '("name" "menting")')
+
     def _number(self, name: str) -> int:
         _, told = self._open_box.client.response(name)
         if not told or not isinstance(told[0], bytes) or not told[0].isdigit():
@@ -187,10 +198,10 @@ class Mailbox:
             told = self._uid("SEARCH", criteria)
             return [int(word) for row in told if row for word in row.split()]
 
-    def _fetch(self, uids: Sequence[int], parts: str) -> list[Raw]:
+    def _fetch(self, uids: Sequence[int], parts: str) -> list[fetched.Raw]:
         with _lost():
             told = self._uid("FETCH", ",".join(map(str, uids)), parts)
-        return list(_rows(told))
+        return list(fetched.rows(told))
 
     def _uid(self, *command: str) -> list[bytes]:
         status, told = self._open_box.client.uid(*command)
@@ -229,11 +240,18 @@ _MONTHS = (
 
 @contextlib.contextmanager
 def _lost() -> Iterator[None]:
-    """Turn what goes wrong on the way into Unreachable: reading changes nothing."""
+    """Turn what goes wrong on the way into Unreachable: reading changes nothing.
+
+    What the server said is not told: it may be a piece of somebody's mail.
+    """
     try:
         yield
-    except (OSError, imaplib.IMAP4.error, ImapToolsError, ValueError) as error:
+    except OSError as error:
         raise base.Unreachable(f"the mailbox: {short(error)}") from error
+    except (imaplib.IMAP4.abort, ValueError) as error:
+        raise base.Unreachable("the mailbox broke off, or speaks no IMAP") from error
+    except (imaplib.IMAP4.error, ImapToolsError) as error:
+        raise base.Unreachable("the mailbox refused a command") from error
 
 
 def _of_sign_in(error: Exception) -> base.ChannelError:
@@ -242,31 +260,3 @@ def _of_sign_in(error: Exception) -> base.ChannelError:
     if _NOT_NOW.search(str(error)):
         return base.Throttled("the mailbox puts the sign-in off", retry_after=LATER_SECONDS)
     return base.AuthFailed("the mailbox does not accept user and password")
-
-
-def _rows(told: Sequence[object]) -> Iterator[Raw]:
-    """Read imaplib's answer: a tuple for each literal, and bytes for what follows it."""
-    for index, row in enumerate(told):
-        following = told[index + 1] if index + 1 < len(told) else b""
-        if isinstance(row, tuple):
-            about, content = bytes(row[0]), bytes(row[1])
-            about += following if isinstance(following, bytes) else b""
-        elif isinstance(row, bytes) and not _is_rest(told, index):
-            about, content = row, b""
-        else:
-            continue
-        uid, date = _UID.search(about), _DATE.search(about)
-        if uid is not None:
-            yield Raw(int(uid[1]), _time(date[1] if date else b""), content)
-
-
-def _is_rest(told: Sequence[object], index: int) -> bool:
-    return index > 0 and isinstance(told[index - 1], tuple)
-
-
-def _time(date: bytes) -> datetime:
-    """Return an INTERNALDATE; one without form is as old as can be."""
-    with contextlib.suppress(ValueError, TypeError):
-        words = date.decode("ascii", "replace").strip().replace("-", " ", 2)
-        return parsedate_to_datetime(words).astimezone(UTC)
-    return datetime.fromtimestamp(0, UTC)

@@ -26,7 +26,7 @@ def message_id(handle: str, key: str, recipient: str) -> str:
     plain = _PLAIN_KEY.fullmatch(key)
     local = key if plain else hashlib.sha256(key.encode()).hexdigest()
     host = address.domain(address.envelope(handle))
-    return f"<{local}.{_tag(handle, local, recipient)}@{host}>"
+    return f"<{local}.{_tag(handle, local, address.person(recipient))}@{host}>"
 
 
 def is_ours(handle: str, mail_id: str, recipient: str) -> bool:

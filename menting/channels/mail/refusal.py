@@ -7,7 +7,8 @@ from menting.channels import base
 #: 421 closes, 450 and 451 ask to come later, 452 is short of room, 454 is busy.
 _BUSY = frozenset({421, 450, 451, 452, 454})
 _RATE_WORDS = re.compile(
-    r"rate|limit|too many|too fast|throttl|quota|exceed|slow down|frequen|频率|过多|超过",
+    r"gr[ea]y.?list|rate|limit|too many|too fast|throttl|quota|exceed|slow down|frequen"
+    r"|频率|过多|超过",
     re.IGNORECASE,
 )
 _GREYLISTED = re.compile(r"gr[ea]y.?list", re.IGNORECASE)
@@ -16,6 +17,10 @@ _WAIT = re.compile(r"(\d{1,5}) ?(s|sec|m|min|h)", re.IGNORECASE)
 _UNIT_SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 #: Waited after a server that names no time: most count by the minute.
 DEFAULT_WAIT_SECONDS = 60.0
+#: RFC 3463: congestion. Gmail says so with 550 when the day's mails are spent, of which
+#: no recipient is to blame.
+_USED_UP = "5.4.5"
+QUOTA_SECONDS = 3600.0
 #: By enhanced status; the server's own words may hold the address.
 _MEANINGS = {
     "1.1": "there is no such mailbox",
@@ -27,6 +32,7 @@ _MEANINGS = {
     "2.2": "the mailbox is full",
     "2.3": "the mail is too large",
     "3.4": "the mail is too large",
+    "4.5": "the account's quota is used up",
     "4.1": "the domain's server does not answer",
     "7.1": "the server's policy refuses it",
 }
@@ -49,14 +55,13 @@ def of(code: int, text: str) -> base.ChannelError:
     reason = f"{words(status)} ({code}{' ' + status if status else ''})"
     if code in (530, 534, 535):
         return base.AuthFailed(f"the mail server wants another sign-in ({code})")
-    if 500 <= code < 600:
-        return base.Refused(reason)
-    if code in _BUSY and _GREYLISTED.search(text):
-        return base.Throttled(reason, retry_after=_seconds(text), of_peer=True)
-    if code == 421 or (code in _BUSY and _RATE_WORDS.search(text)):
-        return base.Throttled(reason, retry_after=_seconds(text))
-    if 400 <= code < 500:
-        return base.Refused(reason, permanent=False)
+    if status == _USED_UP:
+        return base.Throttled(reason, retry_after=QUOTA_SECONDS)
+    if code in _BUSY and (code == 421 or _RATE_WORDS.search(text)):
+        is_grey = _GREYLISTED.search(text) is not None
+        return base.Throttled(reason, retry_after=_seconds(text), of_peer=is_grey)
+    if 400 <= code < 600:
+        return base.Refused(reason, permanent=code >= 500)
     return base.Unreachable("the mail server does not speak SMTP")
 
 
