@@ -48,7 +48,7 @@ class MailSecret(BaseModel):
     )
     user: str = Field("", description="the name to sign in with, if not the address")
     dkim_selector: str = Field(
-        "", description="the selector of a DKIM key in the domain's DNS", examples=["s1"]
+        "", description="the selector (such as s1) of a DKIM key in the domain's DNS"
     )
     dkim_key: SecretStr = Field(
         SecretStr(""), description="that key's private half, PEM, for mails signed here"

@@ -66,7 +66,8 @@ class Inbox:
     async def close(self) -> None:
         """Close the connection; what waits for it fails."""
         self._mailbox.interrupt()
-        await self._run(self._mailbox.close)
+        if self._mailbox.is_connected:
+            await self._run(self._mailbox.close)
 
     async def _catch_up(self, at: Place, deliver: base.Deliver) -> Place:
         """Read until nothing is new and the server told of nothing meanwhile."""

@@ -56,9 +56,14 @@ class Mailbox:
         self._can_idle = False
 
     @property
+    def is_connected(self) -> bool:
+        """Say whether there is a connection to be closed."""
+        return self._box is not None
+
+    @property
     def is_open(self) -> bool:
-        """Say whether it is signed in and was not closed since."""
-        return self._box is not None and not self._is_closed
+        """Say whether it is signed in and was not interrupted since."""
+        return self.is_connected and not self._is_closed
 
     def sign_in(self) -> None:
         """Connect and sign in. Raises AuthFailed, Throttled and Unreachable."""
