@@ -5,8 +5,9 @@ from functools import cache
 
 from menting.channels.base import Channel
 from menting.channels.matrix.channel import Matrix
+from menting.channels.xmpp.channel import Xmpp
 
-CHANNELS: dict[str, Callable[[], Channel]] = {"matrix": Matrix}
+CHANNELS: dict[str, Callable[[], Channel]] = {"matrix": Matrix, "xmpp": Xmpp}
 
 
 class UnknownChannelError(Exception):

@@ -9,6 +9,7 @@ import pytest
 from tests.contract.dialogue import Dialogue
 from tests.contract.matrix import MatrixRig, matrix_rig
 from tests.contract.rig import AbleRig, Vault, listening
+from tests.contract.xmpp import XmppRig, xmpp_rig
 
 
 class Kind(NamedTuple):
@@ -19,7 +20,10 @@ class Kind(NamedTuple):
     make: Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
-RIGS = {"matrix": Kind(MatrixRig, "homeserver", matrix_rig)}
+RIGS = {
+    "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
+    "xmpp": Kind(XmppRig, "prosody", xmpp_rig),
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -55,11 +59,11 @@ async def rig(platform: tuple[str, Any]) -> AsyncIterator[AbleRig]:
 
 
 @pytest.fixture
-async def dialogue(rig: AbleRig) -> Dialogue:
-    """Give a conversation that a person opened."""
+async def dialogue(rig: AbleRig) -> AsyncIterator[Dialogue]:
+    """Give a conversation that a person opened, while the account listens."""
     account, human = await rig.account(), await rig.human()
     session = await rig.channel.open(account, Vault().keep)
     async with listening(session) as heard:
         place = await human.greet(account, "hello")
         await heard.texts(1)
-    return Dialogue(session, account, human, place)
+        yield Dialogue(session, account, human, place, heard)
