@@ -5,9 +5,14 @@ from functools import cache
 
 from menting.channels.base import Channel
 from menting.channels.matrix.channel import Matrix
+from menting.channels.telegram.channel import Telegram
 from menting.channels.xmpp.channel import Xmpp
 
-CHANNELS: dict[str, Callable[[], Channel]] = {"matrix": Matrix, "xmpp": Xmpp}
+CHANNELS: dict[str, Callable[[], Channel]] = {
+    "matrix": Matrix,
+    "telegram": Telegram,
+    "xmpp": Xmpp,
+}
 
 
 class UnknownChannelError(Exception):

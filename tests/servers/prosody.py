@@ -70,8 +70,8 @@ class Prosody:
             )
         )
         with self._folder.joinpath("out.log").open("wb") as out:
-            self._process = subprocess.Popen(  # our own command
-                ["prosody", "--config", str(file), "-F"], stdout=out, stderr=out
+            self._process = subprocess.Popen(  # noqa: S603  # our own words
+                [_program(), "--config", str(file), "-F"], stdout=out, stderr=out
             )
         try:
             self._until_ready()
@@ -99,6 +99,13 @@ class Prosody:
         raise AssertionError(self._folder.joinpath("out.log").read_text())
 
 
+def _program() -> str:
+    found = shutil.which("prosody")
+    if found is None:
+        raise FileNotFoundError("Debian's prosody is not installed")
+    return found
+
+
 def password(name: str) -> str:
     """Return the password that `register` gives an account."""
     return f"secret of {name}"
@@ -112,7 +119,9 @@ def bare(name: str) -> str:
 @pytest.fixture(scope="session")
 def prosody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prosody]:
     """Give one running server; each test makes accounts of its own on it."""
-    if shutil.which("prosody") is None:
-        missing("Debian's prosody is not installed")
+    try:
+        _program()
+    except FileNotFoundError as error:
+        missing(str(error))
     with Prosody(tmp_path_factory.mktemp("prosody")).running() as server:
         yield server

@@ -47,6 +47,7 @@ class Stream:
         self.port = free_port()
         self._faults: list[Fault] = []
         self._changes: list[tuple[Change, bool]] = []
+        self._changes_up: list[Change] = []
         self._links: set[Link] = set()
         self._pumps: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -105,6 +106,10 @@ class Stream:
         """Change all that the server says from now on."""
         self._changes.append((change, False))
 
+    def always_up(self, change: Change) -> None:
+        """Change all that the program says from now on."""
+        self._changes_up.append(change)
+
     def _plan(self, fault: Fault) -> Held:
         self._faults.append(fault)
         return fault.held
@@ -139,6 +144,8 @@ class Stream:
                     await fault.held.stand()
                 elif fault is not None:
                     link.fault = fault
+                for change in self._changes_up:
+                    chunk = change(chunk)
                 link.server.write(chunk)
                 await link.server.drain()
 

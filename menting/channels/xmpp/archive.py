@@ -23,7 +23,10 @@ MOST_PAGES = 10
 
 
 class Place(msgspec.Struct, frozen=True):
-    """The resume token: the last message that is stored, and when it was."""
+    """The resume token: the last message that is stored, and when it was.
+
+    At the first sign-in there is only the time, that of the sign-in.
+    """
 
     after: str = ""
     at: datetime | None = None
@@ -65,24 +68,17 @@ class Archive:
                 page.append(Archived(result.get("id", ""), message, delay))
         return True
 
-    async def newest(self) -> Place:
-        """Return the place after all that there is."""
-        page = await self._ask(before="", most=1)
-        return Place(page.items[-1].id if page.items else "", clock.now())
-
     async def since(self, place: Place) -> AsyncIterator[Page]:
-        """Go on from a place, the oldest first; from its time when its message is gone.
-
-        An empty place is that of an archive that was empty.
-        """
-        after, start = place.after, None
+        """Go on from a place, the oldest first; from its time when its message is gone."""
+        after = place.after
         while True:
+            start = None if after else (place.at or clock.now()) - SKEW
             try:
                 page = await self._ask(after=after, start=start)
             except base.Refused as error:
-                if not after or place.at is None or str(error) != "item-not-found":
+                if not after or str(error) != "item-not-found":
                     raise
-                after, start = "", place.at - SKEW
+                after = ""
                 continue
             yield page
             if page.is_last or not page.items:
@@ -112,7 +108,6 @@ class Archive:
         before: str | None = None,
         person: str = "",
         start: datetime | None = None,
-        most: int = PAGE,
     ) -> Page:
         known = uuid.uuid4().hex
         iq = xml.stanza(self._wire.space, "iq", type="set")
@@ -120,7 +115,7 @@ class Archive:
         fields = {"with": person, "start": f"{start:%Y-%m-%dT%H:%M:%SZ}" if start else ""}
         xml.form(query, xml.ARCHIVE, **{key: told for key, told in fields.items() if told})
         pages = xml.child(query, xml.PAGES, "set")
-        xml.child(pages, xml.PAGES, "max", str(most))
+        xml.child(pages, xml.PAGES, "max", str(PAGE))
         if after:
             xml.child(pages, xml.PAGES, "after", after)
         if before is not None:

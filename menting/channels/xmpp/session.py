@@ -82,12 +82,14 @@ class ClientSession(base.Session):
 
     @override
     async def listen(self, deliver: base.Deliver, resume: bytes) -> None:
-        place = msgspec.json.decode(resume, type=Place) if resume else None
-        if place is None:
-            # Before the presence: what comes from here on is either live or after it.
-            place = await self._archive.newest() if self._archive else Place()
-            await deliver([], _token(place))
+        # The archive is asked after the presence: from there on all is live. (Prosody keeps
+        # what waited for an account back from who has asked its archive before.)
         self._appear()
+        await self._client.wire.echo()
+        place = msgspec.json.decode(resume, type=Place) if resume else Place()
+        if not resume:
+            place = Place(at=clock.now())
+            await deliver([], _token(place))
         place = await self._catch_up(deliver, place)
         while True:
             if not await self._inbox.wait(_jittered(PING_SECONDS)):

@@ -68,7 +68,7 @@ class Wire:
         return told
 
     async def send(self, message: Element) -> None:
-        """Write a message, and return when the server has taken it; raises as `ask` does."""
+        """Write a message and return when the server took it; raises as `ask` does."""
         with _waiting(self._messages, message.attrib["id"]) as taken:
             self.tell(message)
             if self.acks.is_on:
