@@ -41,7 +41,6 @@ class Person:
         in_archive = MatchXPath(f"{{jabber:client}}message/{{{MAM}}}result")
         self._client.register_handler(Callback("archive", in_archive, self._result))
         self._results: list[tuple[str, str]] = []
-        self._client.client_roster.auto_authorize = None
         self._client.client_roster.auto_subscribe = False
 
     async def sign_in(self) -> None:

@@ -46,6 +46,12 @@ class Client(Stream, ClientXMPP):
         # On this machine alone; a password in the clear goes nowhere but into TLS.
         sasl.unencrypted_scram = address.is_plain
 
+    def forget(self) -> None:
+        """Let go of what only the sign-in needed: the password, and 20 kB of features."""
+        self.credentials.clear()
+        self.plugin["feature_mechanisms"].mech = None
+        self.plugin["feature_bind"].features = None
+
 
 async def sign_in(
     account: base.Account,
@@ -67,6 +73,7 @@ async def sign_in(
         except base.Unreachable as error:
             failed = error
             continue
+        client.forget()
         client.wire.acks.start()
         client.wire.say(acks.ENABLE)
         return client

@@ -30,7 +30,8 @@ class Component:
         self._secret = secret
         self._owners: dict[str, Owner] = {}
         self._names: dict[str, str] = {}
-        self._line = Line(domain, secret)
+        # slixmpp's constructor is not typed.
+        self._line = Line(domain, secret)  # type: ignore[no-untyped-call]
         self.wire = self._line.wire = Wire(self._line, self)
         card = MatchXPath(f"{{{xml.COMPONENT}}}iq/{{{xml.VCARD}}}vCard")
         self._line.register_handler(Callback("Card", card, self._show))

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import secrets
 
+from slixmpp.util import bytes as encoded
 from slixmpp.util.sasl.client import SASLCancelled, sasl_mech
 from slixmpp.util.sasl.mechanisms import SCRAM
 from typing_extensions import override
@@ -36,6 +37,7 @@ class FastScram(SCRAM):
     @override
     def Hi(self, text: str, salt: bytes, iterations: int) -> bytes:
         if not 1 <= iterations <= MOST_ROUNDS:
-            raise SASLCancelled("the server asks for too many rounds")
-        password = text if isinstance(text, bytes) else text.encode()
-        return hashlib.pbkdf2_hmac(self.hash().name, password, salt, iterations)
+            # slixmpp's constructor is not typed.
+            raise SASLCancelled("too many rounds")  # type: ignore[no-untyped-call]
+        algorithm = self.hash_name.lower().replace("-", "")
+        return hashlib.pbkdf2_hmac(algorithm, encoded(text), salt, iterations)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Protocol, TypeVar
 from xml.etree.ElementTree import Element
 
@@ -108,9 +108,8 @@ class Wire:
         if self.lost:
             return
         self.lost = reason or "the connection was closed"
-        for future in (*self._answers.values(), *self._messages.values()):
-            if not future.done():
-                future.set_exception(base.Uncertain(self.lost))
+        _fail(self._answers.values(), base.Uncertain(self.lost))
+        _fail(self._messages.values(), base.Uncertain(self.lost))
         self._owner.lose()
 
     async def echo(self) -> None:
@@ -174,6 +173,12 @@ def _waiting(
         table.pop(known, None)
         if not future.cancel() and not future.cancelled():
             future.exception()  # was heard of, so that asyncio does not complain
+
+
+def _fail(waiting: Iterable[asyncio.Future[T]], error: base.ChannelError) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_exception(error)
 
 
 async def _within(future: asyncio.Future[T], seconds: float | None) -> T:
