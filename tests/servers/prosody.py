@@ -12,6 +12,7 @@ import pytest
 
 from menting.cli.demo.homeserver import free_port
 from tests.missing import missing
+from tests.servers import certificate
 
 HOST = "localhost"
 COMPONENT = "shops.localhost"
@@ -28,13 +29,16 @@ storage = "internal"
 modules_enabled = {{
     "roster", "saslauth", "disco", "ping", "pep", "carbons", "smacks", "blocklist",
     "vcard4", "vcard_legacy", "presence", "message", "iq", "c2s", "mam", "offline",
+    "tls",
 }}
-modules_disabled = {{ "s2s", "limits", "tls" }}
+modules_disabled = {{ "s2s", "limits" }}
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = false
 authentication = "internal_plain"
 interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {port} }}
+c2s_direct_tls_ports = {{ {tls_port} }}
+ssl = {{ certificate = "{certificate}"; key = "{key}" }}
 component_interfaces = {{ "127.0.0.1" }}
 component_ports = {{ {component_port} }}
 log = {{ warn = "{folder}/prosody.log" }}
@@ -53,6 +57,8 @@ class Prosody:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.port, self.component_port = free_port(), free_port()
+        self.tls_port = free_port()
+        self.certificate, self._key = certificate.make(folder)
 
     @contextlib.contextmanager
     def running(self) -> Iterator["Prosody"]:
@@ -63,6 +69,9 @@ class Prosody:
             CONFIG.format(
                 folder=self._folder,
                 port=self.port,
+                tls_port=self.tls_port,
+                certificate=self.certificate,
+                key=self._key,
                 component_port=self.component_port,
                 host=HOST,
                 component=COMPONENT,
