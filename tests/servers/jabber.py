@@ -135,6 +135,17 @@ class Person:
         title = f"{{{ATOM}}}entry/{{{ATOM}}}title"
         return [(item.get("id"), item.findtext(title)) for item in items]
 
+    async def publish(self, known: str, text: str) -> None:
+        """Post to the own microblog, as a client does that wants followers alone to see."""
+        iq = self._client.make_iq_set()
+        pubsub = ET.Element(f"{{{PUBSUB}}}pubsub")
+        publish = ET.SubElement(pubsub, f"{{{PUBSUB}}}publish", node="urn:xmpp:microblog:0")
+        item = ET.SubElement(publish, f"{{{PUBSUB}}}item", id=known)
+        entry = ET.SubElement(item, f"{{{ATOM}}}entry")
+        ET.SubElement(entry, f"{{{ATOM}}}title").text = text
+        iq.append(pubsub)
+        await iq.send(timeout=PATIENCE_SECONDS)
+
     async def until(self, wanted: tuple[str, str, str]) -> None:
         """Wait until (kind, from whom, text) has come in."""
         async with asyncio.timeout(PATIENCE_SECONDS):

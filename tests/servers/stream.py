@@ -46,6 +46,7 @@ class Stream:
         self._target_port = target_port
         self.port = free_port()
         self._faults: list[Fault] = []
+        self._held: list[Held] = []
         self._changes: list[tuple[Change, bool]] = []
         self._changes_up: list[Change] = []
         self._links: set[Link] = set()
@@ -72,7 +73,8 @@ class Stream:
         if self._server is not None:
             self._server.close()
             self._server = None
-        self._release()
+        for held in self._held:
+            held.release()
         self.cut_all()
         await asyncio.gather(*self._pumps, return_exceptions=True)
         await asyncio.sleep(0.01)  # the program's own end hears in the loop's next turns
@@ -112,12 +114,8 @@ class Stream:
 
     def _plan(self, fault: Fault) -> Held:
         self._faults.append(fault)
+        self._held.append(fault.held)
         return fault.held
-
-    def _release(self) -> None:
-        waiting = [link.fault for link in self._links if link.fault]
-        for fault in [*self._faults, *waiting]:
-            fault.held.release()
 
     async def _meet(
         self, reader: asyncio.StreamReader, program: asyncio.StreamWriter

@@ -50,11 +50,11 @@ class ClientSession(base.Session):
             self._reader = Reader(self._me, archives=True)
         if wants_wall and "pubsub/pep" in able:
             self._wall = Wall(wire, self._me)
-        if xml.CARBONS in able:
-            # A "stop" that is written to another device of the account must be heard.
-            enable = xml.stanza(wire.space, "iq", type="set")
-            xml.child(enable, xml.CARBONS, "enable")
-            wire.tell(enable)
+        # A "stop" that is written to another device of the account must be heard; a server
+        # without carbons says no, and nobody waits for it.
+        enable = xml.stanza(wire.space, "iq", type="set", id="carbons")
+        xml.child(enable, xml.CARBONS, "enable")
+        wire.tell(enable)
 
     @property
     @override
@@ -85,7 +85,6 @@ class ClientSession(base.Session):
         # The archive is asked after the presence: from there on all is live. (Prosody keeps
         # what waited for an account back from who has asked its archive before.)
         self._appear()
-        await self._client.wire.echo()
         place = msgspec.json.decode(resume, type=Place) if resume else Place()
         if not resume:
             place = Place(at=clock.now())
