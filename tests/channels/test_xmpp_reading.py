@@ -204,7 +204,7 @@ def test_a_failed_sign_in_is_an_operators_matter_unless_it_passes() -> None:
 
 
 def test_only_the_addressees_error_is_a_bounce() -> None:
-    ids = Ids("secret")
+    ids = Ids(ME, "secret")
     known = ids.of("ann@example.org", "delivery-7")
     from_ann, from_eve = _error("cancel", "gone"), _error("cancel", "gone")
     from_ann.set("id", known)
@@ -220,7 +220,7 @@ def test_only_the_addressees_error_is_a_bounce() -> None:
 def test_an_id_is_the_same_at_each_try_and_tells_the_addressee(
     person: str, other: str, key: str
 ) -> None:
-    ids = Ids("secret")
+    ids = Ids(ME, "secret")
     known = ids.of(person, key)
     assert known == ids.of(person, key)
     assert ids.is_of(known, person)

@@ -45,6 +45,8 @@ class Stream:
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
         self.port = free_port()
+        #: How many connections came in.
+        self.met = 0
         self._faults: list[Fault] = []
         self._held: list[Held] = []
         self._changes: list[tuple[Change, bool]] = []
@@ -120,6 +122,7 @@ class Stream:
     async def _meet(
         self, reader: asyncio.StreamReader, program: asyncio.StreamWriter
     ) -> None:
+        self.met += 1
         try:
             answers, server = await asyncio.open_connection("127.0.0.1", self._target_port)
         except OSError:

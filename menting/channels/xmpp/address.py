@@ -32,7 +32,7 @@ class AddressSession(base.Session):
         self.handle, self.component = account.handle, component
         self._accepts, self._let_go = accepts, let_go
         self._profile = base.Profile(account.handle, name=account.name or None)
-        self._ids = Ids(account.secret["component_secret"])
+        self._ids = Ids(account.handle, account.secret["component_secret"])
         self._reader = Reader(account.handle)
         self._inbox = Inbox()
 

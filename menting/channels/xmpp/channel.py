@@ -72,9 +72,8 @@ class Xmpp(base.Channel):
 
     async def _sign_in(self, account: base.Account, secret: XmppSecret) -> ClientSession:
         password = secret.password.get_secret_value()
-        session = ClientSession(
-            account, ids=Ids(password), accepts=secret.accept_subscriptions
-        )
+        ids = Ids(account.handle, password)
+        session = ClientSession(account, ids=ids, accepts=secret.accept_subscriptions)
         signed_in = await client.sign_in(
             account,
             password=password,

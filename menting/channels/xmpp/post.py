@@ -11,14 +11,15 @@ _HALF = 24
 
 
 class Ids:
-    """Ids that a key and a person give, the same at each try.
+    """Ids of one account's messages: a key and a person give them, the same at each try.
 
     The second half proves to whom the message went: an error can be sent by anybody, and
     only the addressee's counts.
     """
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
+    def __init__(self, me: str, secret: str) -> None:
+        # All addresses of a component have one secret.
+        self._secret = f"{me}\0{secret}".encode()
 
     def of(self, person: str, key: str) -> str:
         """Return the id of a message to a person."""
