@@ -7,7 +7,7 @@ from django.utils import translation
 
 from menting.people import ledger
 from tests.fakes.telegram import telegram  # noqa: F401  # a fixture
-from tests.servers.prosody import prosody  # noqa: F401  # a fixture: one server for all
+from tests.servers.prosody import authority, prosody  # noqa: F401  # fixtures, the same
 from tests.servers.synapse import homeserver  # noqa: F401  # a fixture: one server for all
 
 

@@ -11,9 +11,10 @@ from menting.channels.base import Account, EventType, Outgoing, Peer
 from menting.channels.xmpp import component as components
 from menting.channels.xmpp.address import AddressSession
 from menting.channels.xmpp.channel import Xmpp
+from menting.cli.demo.prosody import Prosody
+from menting.cli.demo.prosody_lua import COMPONENT
 from tests.contract.rig import Heard, Vault, at, listening
 from tests.servers.jabber import Person
-from tests.servers.prosody import COMPONENT, COMPONENT_SECRET, Prosody
 from tests.servers.stream import Stream
 
 pytestmark = pytest.mark.prosody
@@ -30,12 +31,18 @@ class Domain:
         self.channel = Xmpp()
         self._people: list[Person] = []
 
-    def account(self, *, secret: str = COMPONENT_SECRET, **options: object) -> Account:
+    def account(self, *, secret: str = "", **options: object) -> Account:
         """Return an address of the domain; the server need not know it."""
         number = next(_numbers)
         near = {"component": f"127.0.0.1:{self.proxy.port}", **options}
-        handle = f"desk{number}@{COMPONENT}"
-        return Account(number, handle, "Shop", {"component_secret": secret}, near)
+        handle = self._server.address(f"desk{number}")
+        return Account(
+            number,
+            handle,
+            "Shop",
+            {"component_secret": secret or self._server.component_secret},
+            near,
+        )
 
     async def open(self, account: Account) -> base.Session:
         """Sign in."""
@@ -60,7 +67,7 @@ class Domain:
 @pytest.fixture
 async def domain(prosody: Prosody) -> AsyncIterator[Domain]:
     """Give the component's domain, with nobody on it."""
-    async with Stream(prosody.component_port).running() as between:
+    async with Stream(prosody.ports.component).running() as between:
         made = Domain(prosody, between)
         try:
             yield made

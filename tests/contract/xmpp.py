@@ -5,14 +5,15 @@ import dataclasses
 import itertools
 import re
 from collections.abc import AsyncIterator
+from typing import ClassVar
 
 import pytest
 
-from menting.channels.base import Account
+from menting.channels.base import Account, Channel
 from menting.channels.xmpp import wire
 from menting.channels.xmpp.channel import Xmpp
+from menting.cli.demo.prosody import Prosody
 from tests.servers.jabber import Person
-from tests.servers.prosody import Prosody, bare, password
 from tests.servers.proxy import Held
 from tests.servers.stream import Stream
 
@@ -62,17 +63,17 @@ class XmppHuman(Person):
 class XmppRig:
     """Accounts sign in through the proxy; people talk to the server itself."""
 
-    able = frozenset(
+    able: ClassVar[frozenset[str]] = frozenset(
         {"names", "history", "unseen", "retold", "renames", "leaves", "unreadable"}
         | {"keys", "wall", "twice"}
     )
-    most = 50
-    nowhere = "nobody@localhost"
+    most: ClassVar[int] = 50
+    nowhere: ClassVar[str] = "nobody@localhost"
 
     def __init__(self, server: Prosody, between: Stream) -> None:
         self._server = server
         self.proxy = between
-        self.channel = Xmpp()
+        self.channel: Channel = Xmpp()
         self._people: list[XmppHuman] = []
 
     async def account(self, name: str = "Shop") -> Account:
@@ -86,8 +87,8 @@ class XmppRig:
             await owner.rename(name)
             await owner.sign_out()
         options = {"host": "127.0.0.1", "port": self.proxy.port, "tls": False}
-        secret = {"password": password(login)}
-        return Account(number, bare(login), name, secret, options)
+        secret = {"password": self._server.password(login)}
+        return Account(number, self._server.handle(login), name, secret, options)
 
     async def human(self) -> XmppHuman:
         """Make a person who is online."""
@@ -166,7 +167,7 @@ class XmppRig:
 @contextlib.asynccontextmanager
 async def xmpp_rig(server: Prosody) -> AsyncIterator[XmppRig]:
     """Give a rig with a proxy of its own."""
-    async with Stream(server.port).running() as between:
+    async with Stream(server.ports.client).running() as between:
         rig = XmppRig(server, between)
         try:
             yield rig

@@ -10,7 +10,8 @@ import slixmpp
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
-from tests.servers.prosody import HOST, Prosody, bare, password
+from menting.cli.demo.prosody import Prosody
+from menting.cli.demo.prosody_lua import HOST
 
 MAM = "urn:xmpp:mam:2"
 PUBSUB = "http://jabber.org/protocol/pubsub"
@@ -24,10 +25,12 @@ class Person:
     """Somebody at a client of their own."""
 
     def __init__(self, server: Prosody, name: str, resource: str = "phone") -> None:
-        self._server, self._name = server, name
-        self.id = bare(name)
+        self._port = server.ports.client
+        self.id = server.handle(name)
         self._nick = ""
-        self._client: Any = slixmpp.ClientXMPP(f"{self.id}/{resource}", password(name))
+        self._client: Any = slixmpp.ClientXMPP(
+            f"{self.id}/{resource}", server.password(name)
+        )
         self._client.enable_direct_tls = self._client.enable_starttls = False
         self._client.enable_plaintext = True
         self._client.plugin["feature_mechanisms"].unencrypted_scram = True
@@ -45,7 +48,7 @@ class Person:
 
     async def sign_in(self) -> None:
         """Come online."""
-        self._client.connect("127.0.0.1", self._server.port)
+        self._client.connect("127.0.0.1", self._port)
         await self._client.wait_until("session_start", PATIENCE_SECONDS)
         await self._client.get_roster()  # else some kinds of presence are not told
         self._client.send_presence()

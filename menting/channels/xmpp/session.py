@@ -85,11 +85,10 @@ class ClientSession(base.Session):
         # The archive is asked after the presence: from there on all is live. (Prosody keeps
         # what waited for an account back from who has asked its archive before.)
         self._appear()
-        place = msgspec.json.decode(resume, type=Place) if resume else Place()
-        if not resume:
-            place = Place(at=clock.now())
+        first = msgspec.json.decode(resume, type=Place) if resume else Place(at=clock.now())
+        place = await self._catch_up(deliver, first)
+        if not resume and place is first:
             await deliver([], _token(place))
-        place = await self._catch_up(deliver, place)
         while True:
             if not await self._inbox.wait(_jittered(PING_SECONDS)):
                 await self._client.wire.echo()
