@@ -10,6 +10,7 @@ from menting.channels.mastodon.channel import Mastodon
 from menting.channels.matrix.channel import Matrix
 from menting.channels.telegram.channel import Telegram
 from menting.channels.wecom.channel import WeCom
+from menting.channels.xmpp.channel import Xmpp
 
 CHANNELS: dict[str, Callable[[], Channel]] = {
     "discord": Discord,
@@ -18,6 +19,7 @@ CHANNELS: dict[str, Callable[[], Channel]] = {
     "matrix": Matrix,
     "telegram": Telegram,
     "wecom": WeCom,
+    "xmpp": Xmpp,
 }
 
 
