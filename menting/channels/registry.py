@@ -5,10 +5,12 @@ from functools import cache
 
 from menting.channels.base import Channel
 from menting.channels.matrix.channel import Matrix
+from menting.channels.qq.channel import QQ
 from menting.channels.telegram.channel import Telegram
 
 CHANNELS: dict[str, Callable[[], Channel]] = {
     "matrix": Matrix,
+    "qq": QQ,
     "telegram": Telegram,
 }
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.contract.dialogue import Dialogue
 from tests.contract.matrix import MatrixRig, matrix_rig
+from tests.contract.qq import QQRig, qq_rig
 from tests.contract.rig import AbleRig, Vault, listening
 from tests.contract.telegram import TelegramRig, telegram_rig
 
@@ -22,6 +23,7 @@ class Kind(NamedTuple):
 
 RIGS = {
     "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
+    "qq": Kind(QQRig, "qq", qq_rig),
     "telegram": Kind(TelegramRig, "telegram", telegram_rig),
 }
 

@@ -249,7 +249,7 @@ async def test_malformed_events_are_left_out_and_the_others_kept(rig: Rig) -> No
         assert await heard.texts(3) == ["hello", "kept", "and this"]
 
 
-@needs("retold")
+@needs("retold", "unseen")
 async def test_an_answer_that_is_no_answer_leaves_the_place_as_it_was(rig: Rig) -> None:
     account, human = await rig.account(), await rig.human()
     session, heard = await rig.channel.open(account, Vault().keep), Heard()
