@@ -136,7 +136,7 @@ class QQRig:
         author = {"user_openid": ["no"]}
         strange = {"id": "ROBOT1.0_x", "author": author, "timestamp": "noon"}
         no_time = {**strange, "author": {"user_openid": "A1"}, "content": "hi"}
-        broken = (None, {}, [], strange, no_time)
+        broken: tuple[object, ...] = (None, {}, [], strange, no_time)
         spoiled = (*({"d": d} for d in broken), {"t": 7}, {"id": 7, "d": 8})
         for bot in self.platform.bots.values():
             bot.gateway.spoiled = spoiled

@@ -75,6 +75,10 @@ class Gateway:
         if self.session is not None and self.session.ws is not None:
             await _send(self.session.ws, json.dumps({"op": op, "d": d}))
 
+    def forget(self) -> None:
+        """Let the session be gone, as after a few minutes without a connection."""
+        self.session = None
+
     def drop(self) -> None:
         """Break the connection off, without a word."""
         if self.session is not None and self.session.ws is not None:
