@@ -53,6 +53,11 @@ class Gateway:
     begun: int = 0
     resumed: int = 0
 
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether the bot hears now."""
+        return self.session is not None and self.session.ws is not None
+
     async def tell(self, kind: str, body: Any, envelope: str) -> None:
         """Tell an event, now or after the next Resume."""
         session = self.session
