@@ -6,11 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 
+from menting.base import clock
 from menting.channels import base
 from menting.channels.base import Outgoing, Peer
 from menting.channels.gateway import Fate
+from menting.channels.hook import Hook
 from menting.channels.qq import intents, session, token
 from menting.channels.qq.channel import QQSecret
 from tests.channels.qq.bots import (
@@ -219,3 +223,44 @@ async def test_a_bot_that_may_begin_no_session_today_waits(rig: QQRig) -> None:
     with pytest.raises(base.Throttled) as throttled:
         await opened.listen(Heard().deliver, b"")
     assert throttled.value.retry_after == 5
+
+
+# Webhook
+
+
+async def test_a_bot_with_webhooks_opens_no_socket_and_keeps_its_token(
+    rig: QQRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, bot = await signed_in(rig, receive="webhook")
+    monkeypatch.setattr(token, "RENEW_SECONDS", 7_199.5)  # it lasts for half a second
+    rig.platform.ahead = timedelta(seconds=7_200 - 45)
+    async with listening(opened) as heard:
+        await until(lambda: token_calls(rig) >= 2)
+    assert heard.resume == session.NO_PLACE
+    assert bot.gateway.begun == 0
+    bot.secret = "another"
+    with pytest.raises(base.AuthFailed):
+        await asyncio.wait_for(opened.listen(heard.deliver, heard.resume), 10)
+
+
+async def test_one_address_serves_the_webhooks_of_all_bots(rig: QQRig) -> None:
+    accounts = {
+        account.handle: account for account in [await rig.account(), await rig.account()]
+    }
+    heard: list[tuple[str, str]] = []
+
+    async def _take(request: web.Request) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        hook = Hook("POST", "", {}, headers, await request.read(), clock.now())
+        answer = rig.channel.take_hook(hook, accounts[rig.channel.addressee(hook)])
+        for handle, events in answer.events.items():
+            heard.extend((handle, event.text) for event in events)
+        return web.Response(status=answer.status, body=answer.body)
+
+    app = web.Application()
+    app.router.add_post("/hooks/qq/", _take)
+    async with TestServer(app) as server:
+        for bot in rig.platform.bots.values():
+            bot.webhook = str(server.make_url("/hooks/qq/"))
+            await rig.platform.write(bot, rig.platform.openid(), f"to {bot.appid}")
+    assert heard == [(appid, f"to {appid}") for appid in accounts]
