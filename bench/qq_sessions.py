@@ -46,7 +46,7 @@ async def _hold(side: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ours(url: str) -> tuple[Open, Close]:
-    channel, listening = QQ(), set()
+    channel, listening = QQ(), set[asyncio.Task[None]]()
 
     async def _keep(_secret: object) -> None: ...
 
@@ -61,7 +61,11 @@ def _ours(url: str) -> tuple[Open, Close]:
         listening.add(asyncio.create_task(session.listen(_deliver, b"")))
         await standing.wait()
 
-    return _open, channel.aclose
+    async def _close() -> None:
+        await _end(listening)
+        await channel.aclose()
+
+    return _open, _close
 
 
 def _bare(url: str) -> tuple[Open, Close]:
@@ -69,7 +73,7 @@ def _bare(url: str) -> tuple[Open, Close]:
     http = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
     )
-    listening = set()
+    listening = set[asyncio.Task[None]]()
 
     async def _open(_number: int, appid: str, secret: str) -> None:
         body = {"appId": appid, "clientSecret": secret}
@@ -87,7 +91,19 @@ def _bare(url: str) -> tuple[Open, Close]:
         assert (await ws.receive_json())["t"] == "READY"
         listening.add(asyncio.create_task(_listen(ws)))
 
-    return _open, http.close
+    async def _close() -> None:
+        await _end(listening)
+        await http.close()
+
+    return _open, _close
+
+
+async def _end(listening: set["asyncio.Task[None]"]) -> None:
+    for task in listening:
+        task.cancel()
+    ended = await asyncio.gather(*listening, return_exceptions=True)
+    # A session that broke on the way would have cost nothing: the figure would be a lie.
+    assert all(isinstance(end, asyncio.CancelledError) for end in ended), ended
 
 
 async def _listen(ws: aiohttp.ClientWebSocketResponse) -> None:
@@ -97,7 +113,10 @@ async def _listen(ws: aiohttp.ClientWebSocketResponse) -> None:
 
 async def _keep_all(given: dict[str, Any]) -> None:
     """Let the keeper hold the sessions, as `menting run` does."""
-    from menting.workers import keeper  # noqa: PLC0415  # after Django is set up
+    # After Django is set up.
+    from menting.accounts import state  # noqa: PLC0415
+    from menting.accounts.models import Account as Row  # noqa: PLC0415
+    from menting.workers import bridge, keeper  # noqa: PLC0415
 
     heard, lock = Counter[tuple[int, str]](), threading.Lock()
 
@@ -106,19 +125,22 @@ async def _keep_all(given: dict[str, Any]) -> None:
         with lock:
             heard.update((account_id, event.id) for event in events)
 
-    from menting.accounts import state  # noqa: PLC0415
+    async def _standing() -> bool:
+        # Each has stored where it would go on from: its gateway stands.
+        return not await bridge.call(Row.objects.filter(resume=b"").exists)
 
-    held = keeper.Keeper("bench:1:qq", receive=_receive)
-    running = asyncio.create_task(held.run(asyncio.Event()))
-    count = len(given["bots"])
-    await _until(lambda: len(held.sessions) == count)
-    await asyncio.sleep(REST_SECONDS)
-    _say({"held": count})
+    async def _heard_all() -> bool:
+        return len(heard) >= wanted
+
+    stop = asyncio.Event()
+    running = asyncio.create_task(keeper.Keeper("bench:1:qq", receive=_receive).run(stop))
+    await _until(_standing)
+    _say({"held": len(given["bots"])})
     wanted = int(await asyncio.to_thread(sys.stdin.readline))
-    await _until(lambda: len(heard) >= wanted)
+    await _until(_heard_all)
     await asyncio.sleep(REST_SECONDS)
-    twice = sum(heard.values()) - len(heard)
-    _say({"lost": wanted - len(heard), "twice": twice})
+    _say({"lost": wanted - len(heard), "twice": sum(heard.values()) - len(heard)})
+    stop.set()
     await running
 
 
@@ -147,10 +169,10 @@ def _fill(given: dict[str, Any]) -> None:
     Row.objects.bulk_update(rows, ["sealed"], batch_size=500)
 
 
-async def _until(happened: Callable[[], bool]) -> None:
+async def _until(happened: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(MOST_SECONDS):
-        while not happened():  # noqa: ASYNC110  # a few looks a second cost nothing
-            await asyncio.sleep(0.2)
+        while not await happened():  # noqa: ASYNC110  # a look at rows, not at tasks
+            await asyncio.sleep(0.5)
 
 
 def _say(told: dict[str, Any]) -> None:
