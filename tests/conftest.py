@@ -8,6 +8,7 @@ from django.utils import translation
 from menting.people import ledger
 from tests.fakes.discord import discord  # noqa: F401  # a fixture
 from tests.fakes.mastodon import mastodon  # noqa: F401  # a fixture
+from tests.fakes.qq import qq  # noqa: F401  # a fixture
 from tests.fakes.telegram import telegram  # noqa: F401  # a fixture
 from tests.fakes.wecom import wecom  # noqa: F401  # a fixture
 from tests.servers.mailhost import mailhost  # noqa: F401  # a fixture: one server for all

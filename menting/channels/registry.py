@@ -8,6 +8,7 @@ from menting.channels.discord.channel import Discord
 from menting.channels.mail.channel import Mail
 from menting.channels.mastodon.channel import Mastodon
 from menting.channels.matrix.channel import Matrix
+from menting.channels.qq.channel import QQ
 from menting.channels.telegram.channel import Telegram
 from menting.channels.wecom.channel import WeCom
 from menting.channels.xmpp.channel import Xmpp
@@ -17,6 +18,7 @@ CHANNELS: dict[str, Callable[[], Channel]] = {
     "mastodon": Mastodon,
     "mail": Mail,
     "matrix": Matrix,
+    "qq": QQ,
     "telegram": Telegram,
     "wecom": WeCom,
     "xmpp": Xmpp,
