@@ -8,8 +8,9 @@ from enum import StrEnum
 from django.db import connection, transaction
 from django.utils.translation import gettext
 
+from menting.accounts import pace
 from menting.base import clock, ids, lease
-from menting.campaigns import pace, postings, statements
+from menting.campaigns import postings, statements
 from menting.campaigns.errors import HeldError, StateError
 from menting.campaigns.models import Campaign, CampaignState, Delivery, Posting
 from menting.channels.base import Peer
@@ -79,8 +80,10 @@ def ask_again(
     if not found or house.get().held_since is not None:
         return []
     with transaction.atomic():
-        free = pace.allowances(sorted(accounts), now=now, most=limit)
-        taken = [row for row in found if _may_go(row, free) and _take(row, me, now)]
+        free = pace.allow(sorted(accounts), now=now, most=limit)
+        agreed = [row for row in found if _is_agreed(row)]
+        may = [row for row in agreed if free.take_one(row.account_id)]
+        taken = [row for row in may if _take(row, me, now)]
         pace.debit(Counter(row.account_id for row in taken), now=now)
     return [_outbound(row) for row in taken[:limit]]
 
@@ -115,13 +118,6 @@ def _unknown(
 def _is_due(row: Row, now: datetime) -> bool:
     wait = min(timedelta(seconds=2**row.attempts), LONGEST_WAIT)
     return row.settled_at is None or row.settled_at + wait <= now
-
-
-def _may_go(row: Row, free: dict[int, int]) -> bool:
-    if not free.get(row.account_id) or not _is_agreed(row):
-        return False
-    free[row.account_id] -= 1
-    return True
 
 
 def _is_agreed(row: Row) -> bool:
