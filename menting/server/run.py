@@ -19,6 +19,7 @@ from menting.server import epoch
 from menting.server.asgi import Front
 from menting.server.door import Spaces, open_door
 from menting.server.health import Health
+from menting.server.hooks import Hooks
 from menting.visits.spool import Spool
 from menting.workers import bridge, chores, keeper, roller, sender
 
@@ -89,6 +90,7 @@ async def _serve(folder: Folder, listener: socket.socket, stop: asyncio.Event) -
     front = Front(
         door=open_door(folder, spool, spaces),
         health=Health({"visits": spool.trouble, "accounts": sessions.trouble}),
+        hooks=Hooks(),
         django=get_asgi_application(),
         trusted_proxies=config.current().trusted_proxies,
     )
