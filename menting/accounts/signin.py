@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -19,6 +20,10 @@ CHUNK = 5_000
 
 #: States that only an operator's word or a new secret ends, and the wait for a retry.
 STUCK = (AccountState.NEEDS_AUTH, AccountState.BANNED, AccountState.BACKOFF)
+_AFRESH: dict[str, Any] = {
+    **dict.fromkeys(("retry_at", "flapping_since", "resting_since")),
+    **dict.fromkeys(("failures", "flaps", "rests"), 0),
+}
 
 
 class UnknownAccountError(Exception):
@@ -70,7 +75,7 @@ def remove(actor: Actor, account_id: int) -> None:
 def retry_now(rows: QuerySet[Account]) -> None:
     """Let a keeper try the stuck ones among `rows` at once, as if for the first time."""
     rows.filter(_is_free(clock.now()), state__in=STUCK).update(
-        state=AccountState.OFFLINE, reason="", since=clock.now(), retry_at=None, failures=0
+        state=AccountState.OFFLINE, reason="", since=clock.now(), **_AFRESH
     )
 
 
@@ -96,7 +101,7 @@ def _is_free(now: datetime) -> Q:
 
 def _put_offline(rows: QuerySet[Account], now: datetime) -> None:
     rows.filter(_is_free(now)).exclude(state=AccountState.OFFLINE).update(
-        state=AccountState.OFFLINE, reason="", since=now, retry_at=None, failures=0
+        state=AccountState.OFFLINE, reason="", since=now, **_AFRESH
     )
 
 

@@ -76,7 +76,7 @@ def ask_again(
     opted out meanwhile is not asked for: the first try may never have arrived. The rows
     come back in `dispatching`, with their text.
     """
-    found = _unknown(rows, accounts, now=now, since=since)
+    found = _unknown(rows, accounts, now=now, since=since) if _any(rows, since) else []
     if not found or house.get().held_since is not None:
         return []
     with transaction.atomic():
@@ -96,6 +96,14 @@ def _reopen(campaign: Campaign) -> None:
     if campaign.state == CampaignState.DONE:
         campaign.state, campaign.ended_at = CampaignState.RUNNING, None
         campaign.save(update_fields=["state", "ended_at"])
+
+
+def _any(rows: type[Delivery] | type[Posting], since: datetime) -> bool:
+    """Say whether there is any at all: to ask by thousands of accounts takes 15 ms."""
+    with connection.cursor() as cursor:
+        of = "posting" if rows is Posting else "delivery"
+        cursor.execute(statements.OF[of].any_unknown, (statements.stored(since),))
+        return cursor.fetchone() is not None
 
 
 def _unknown(

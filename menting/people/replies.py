@@ -43,6 +43,8 @@ where r.account_id = %s and r.state = 'ready' and r.due <= %s
 order by r.due, r.id limit %s"""
 _LEASED = """
 select r.* from people_reply r where r.state in ('claimed', 'dispatching')"""
+_ANY_UNKNOWN = """
+select 1 from people_reply where state = 'unknown' and dispatched_at > %s limit 1"""
 _UNKNOWN = """
 select r.* from people_reply r
 join people_message m on m.id = r.message_id
@@ -238,8 +240,11 @@ def _recover(row: Reply, now: datetime) -> int:
 
 
 def _unknown(accounts: Sequence[int], since: datetime, limit: int) -> list[Reply]:
-    if not accounts:
-        return []
+    with connection.cursor() as cursor:
+        here = connection.ops.adapt_datetimefield_value(since)
+        cursor.execute(_ANY_UNKNOWN, [here])
+        if not accounts or cursor.fetchone() is None:
+            return []
     marks = ", ".join(["%s"] * len(accounts))
     given = [*accounts, since, limit]
     return list(Reply.objects.raw(_UNKNOWN.format(accounts=marks), given))

@@ -30,6 +30,7 @@ class Live(base.Session):
     )
     resumed_from: bytes | None = None
     acknowledged: list[bytes] = field(default_factory=list)
+    nudges: int = 0
 
     @property
     @override
@@ -65,6 +66,10 @@ class Live(base.Session):
     @override
     async def post(self, wall: base.Peer, message: base.Outgoing) -> base.Receipt:
         raise base.Unsupported("no wall")
+
+    @override
+    def nudge(self) -> None:
+        self.nudges += 1
 
     @override
     async def close(self) -> None:
