@@ -37,7 +37,11 @@ def take(me: str, *, now: datetime, limit: int) -> list[Taken]:
     rows = _free(me, now).order_by("pk").select_for_update(of=("self",), skip_locked=True)
     found = list(rows.values_list("pk", "channel", "host", "bond_id")[:limit])
     elsewhere = _bonds_elsewhere(me, {bond for *_, bond in found if bond}, now)
-    taken = [Taken(*row) for *row, bond in found if bond not in elsewhere]
+    taken = [
+        Taken(pk, channel, host)
+        for pk, channel, host, bond in found
+        if bond not in elsewhere
+    ]
     Account.objects.filter(pk__in=[one.id for one in taken]).update(
         lease_by=me,
         lease_until=lease.until(now),
@@ -150,4 +154,4 @@ def _bonds_elsewhere(me: str, bonds: set[int], now: datetime) -> set[int]:
         return set()
     others = Account.objects.filter(bond__in=locked, lease_until__gt=now)
     others = others.exclude(lease_by__in=("", me))
-    return set(others.values_list("bond_id", flat=True))  # type: ignore[arg-type]  # has one
+    return set(others.values_list("bond_id", flat=True))
