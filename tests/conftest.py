@@ -6,6 +6,7 @@ import pytest
 from django.utils import translation
 
 from menting.people import ledger
+from tests.fakes.telegram import telegram  # noqa: F401  # a fixture
 from tests.servers.synapse import homeserver  # noqa: F401  # a fixture: one server for all
 
 

@@ -136,6 +136,11 @@ def keep_resume(account_id: int, token: bytes) -> None:
     Account.objects.filter(pk=account_id, removed_at=None).update(resume=token)
 
 
+def keep_secret(account_id: int, secret: Mapping[str, str]) -> None:
+    """Seal what the platform handed out (a token) beside what the roster gave."""
+    keep_secrets({account_id: secret})
+
+
 @transaction.atomic(savepoint=False)
 def keep_secrets(news: Mapping[int, Mapping[str, str]]) -> None:
     """Seal by account id what platforms handed out, beside what the roster gave."""

@@ -173,7 +173,7 @@ def test_a_changed_secret_is_sealed_and_lets_the_account_try_again(tmp_path: Pat
 @pytest.mark.django_db
 def test_a_new_password_keeps_the_device_of_the_platform(tmp_path: Path) -> None:
     [account] = rosters.stored(tmp_path, 1)
-    state.keep_secrets({account.pk: {"device_id": "D"}})
+    state.keep_secret(account.pk, {"device_id": "D"})
     roster.store(OWNER, _read(tmp_path, HEADING + line(1, password="new")))
     account.refresh_from_db()
     assert vault.open(account) == {"password": "new", "device_id": "D"}

@@ -43,7 +43,7 @@ def test_a_sealed_secret_moved_to_another_row_does_not_open(account: Account) ->
 def test_a_secret_is_in_no_file_of_the_folder_and_in_no_output(
     account: Account, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    state.keep_secrets({account.pk: {"token": "syt_renewed_token"}})
+    state.keep_secret(account.pk, {"token": "syt_renewed_token"})
     account.refresh_from_db()
     print(account, repr(account), account.__dict__)  # noqa: T201  # as a careless log would
     with connection.cursor() as cursor:
@@ -95,8 +95,8 @@ def test_a_lost_key_is_named_and_no_second_one_is_made(account: Account) -> None
 def test_what_the_platform_handed_out_is_kept_beside_the_given(
     account: Account,
 ) -> None:
-    state.keep_secrets({account.pk: {"password": SECRET, "token": "one", "device_id": "D"}})
-    state.keep_secrets({account.pk: {"token": "two"}})
+    state.keep_secret(account.pk, {"password": SECRET, "token": "one", "device_id": "D"})
+    state.keep_secret(account.pk, {"token": "two"})
     account.refresh_from_db()
     assert vault.open(account) == {"password": SECRET, "token": "two", "device_id": "D"}
     assert vault.opened(account)["given"] == {"password": SECRET}
@@ -106,7 +106,7 @@ def test_a_removed_account_gets_no_secret_back_from_its_session(
     account: Account,
 ) -> None:
     Account.objects.filter(pk=account.pk).update(removed_at=account.since, sealed=b"")
-    state.keep_secrets({account.pk: {"token": "late"}})
+    state.keep_secret(account.pk, {"token": "late"})
     account.refresh_from_db()
     assert bytes(account.sealed) == b""
 
