@@ -7,6 +7,7 @@ from django.utils import translation
 
 from menting.people import ledger
 from tests.fakes.telegram import telegram  # noqa: F401  # a fixture
+from tests.servers.appservice import service_server  # noqa: F401  # a fixture
 from tests.servers.synapse import homeserver  # noqa: F401  # a fixture: one server for all
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.contract.appservice import AppserviceRig, appservice_rig
 from tests.contract.dialogue import Dialogue
 from tests.contract.matrix import MatrixRig, matrix_rig
 from tests.contract.rig import AbleRig, Vault, listening
@@ -22,6 +23,7 @@ class Kind(NamedTuple):
 
 RIGS = {
     "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
+    "matrix-appservice": Kind(AppserviceRig, "service_server", appservice_rig),
     "telegram": Kind(TelegramRig, "telegram", telegram_rig),
 }
 
