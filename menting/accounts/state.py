@@ -87,9 +87,15 @@ def ready(me: str, ids: Iterable[int]) -> dict[int, Ready | Locked]:
 
     Accounts whose lease was lost are not among them.
     """
-    rows = Account.objects.filter(pk__in=list(ids), lease_by=me)
-    rows = rows.filter(wanted_online=True, removed_at=None)
-    return {row.pk: _ready(row) for row in rows}
+    asked = list(ids)
+    marks = ", ".join(["%s"] * len(asked))
+    # As SQL: for a dozen rows, Django takes twice as long to build the query as to ask it.
+    rows = Account.objects.raw(_READY.format(ids=marks), [*asked, me]) if asked else ()
+    try:
+        by = vault.keys()
+    except vault.KeyMissingError as error:
+        return {row.pk: error for row in rows}
+    return {row.pk: _ready(row, by) for row in rows}
 
 
 def addressed(channel: str, handle: str) -> base.Account | None:
@@ -148,30 +154,32 @@ def keep_secrets(news: Mapping[int, Mapping[str, str]]) -> None:
         return
     # One that was removed meanwhile is not found: its secret must not come back.
     rows = Account.objects.select_for_update().filter(pk__in=news, removed_at=None)
-    _each(_RESEAL, [(_sealed(row, news[row.pk]), row.pk) for row in rows])
+    # The keys after the rows: while they are locked, no change of key passes them by.
+    found, by = list(rows.only("sealed")), vault.keys()
+    _each(_RESEAL, [(_sealed(row, news[row.pk], by), row.pk) for row in found])
 
 
-def _ready(row: Account) -> Ready | Locked:
+def _ready(row: Account, by: vault.Keys) -> Ready | Locked:
     past = Past(row.failures, row.flaps, row.flapping_since, row.rests)
     try:
-        return Ready(_told(row), bytes(row.resume), past)
-    except (crypto.CannotOpenError, vault.KeyMissingError) as error:
+        return Ready(_told(row, by), bytes(row.resume), past)
+    except crypto.CannotOpenError as error:
         return error
 
 
-def _sealed(row: Account, secret: Mapping[str, str]) -> bytes:
-    parts = vault.opened(row)
+def _sealed(row: Account, secret: Mapping[str, str], by: vault.Keys) -> bytes:
+    parts = vault.opened(row, by=by)
     given, kept = parts["given"], {**parts["kept"], **secret}
     news = {name: said for name, said in kept.items() if given.get(name) != said}
-    return vault.seal(row, given, kept=news)
+    return vault.seal(row, given, kept=news, by=by)
 
 
-def _told(row: Account) -> base.Account:
+def _told(row: Account, by: vault.Keys = ()) -> base.Account:
     return base.Account(
         id=row.pk,
         handle=row.handle,
         name=row.name,
-        secret=vault.open(row),
+        secret=vault.open(row, by=by),
         options=row.options,
     )
 
@@ -202,6 +210,11 @@ where id = %s and lease_by = %s"""
 _END = """
 update accounts_account set lease_by = '', lease_until = null
 where id = %s and lease_by = %s"""
+_READY = """
+select id, channel, handle, name, options, sealed, resume, failures, flaps,
+  flapping_since, rests
+from accounts_account
+where id in ({ids}) and lease_by = %s and wanted_online and removed_at is null"""
 _RESEAL = "update accounts_account set sealed = %s where id = %s"
 _KEEP_RESUME = """
 update accounts_account set resume = %s where id = %s and removed_at is null"""

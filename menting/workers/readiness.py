@@ -6,6 +6,9 @@ from menting.accounts import state
 from menting.accounts.state import Locked, Ready
 from menting.workers import bridge
 
+#: Waited for others that pass the gate as well.
+GATHER_SECONDS = 0.01
+
 
 class Readiness:
     """One for a keeper; a plain secret is in its hands only while a session starts."""
@@ -29,6 +32,6 @@ class Readiness:
         return found
 
     async def _read(self) -> dict[int, Ready | Locked]:
-        await asyncio.sleep(0)  # whoever passes the gate in this turn asks as well
+        await asyncio.sleep(GATHER_SECONDS)
         ids, self._ids, self._reading = self._ids, [], None
         return await bridge.call(state.ready, self._me, ids)
