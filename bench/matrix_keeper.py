@@ -67,8 +67,8 @@ def _timed_writes() -> list[float]:
     return took
 
 
-def _unplaced() -> int:
-    return Account.objects.filter(resume=b"").count()
+def _unplaced() -> bool:
+    return Account.objects.filter(resume=b"").exists()
 
 
 def _import(asked: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """A platform for tests of the keeper: they set what it does at which sign-in."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -94,6 +95,7 @@ class Platform(base.Channel):
 
     def __init__(self) -> None:
         self.opened: list[str] = []
+        self.opened_at: list[float] = []
         self.sessions: dict[str, Live] = {}
         self.live: Counter[str] = Counter()
         self.most_live = 0
@@ -107,6 +109,7 @@ class Platform(base.Channel):
     @override
     async def open(self, account: base.Account, keep: base.Keep) -> base.Session:
         self.opened.append(account.handle)
+        self.opened_at.append(time.monotonic())
         self.signing_in += 1
         self.most_signing_in = max(self.most_signing_in, self.signing_in)
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -464,3 +465,22 @@ def _plans(statements: list[str]) -> list[str]:
             cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
             found.append(cursor.fetchone()[3])
     return found
+
+
+async def test_a_platform_that_dies_under_hundreds_has_them_back_without_a_herd(
+    tmp_path: Path, platform: Platform
+) -> None:
+    await bridge.call(_import, tmp_path, 300)
+    async with keeping(platform):
+        await until(lambda: states() == {ONLINE: 300})
+        platform.opened_at.clear()
+        for session in list(platform.sessions.values()):
+            session.ends.put_nowait(base.Uncertain("the gateway is gone"))
+        began = time.monotonic()
+        await until(lambda: len(platform.opened_at) == 300, seconds=30)
+        await until(lambda: states() == {ONLINE: 300})
+        assert 3 < time.monotonic() - began < 30
+    in_a_second = Counter(int(at - began) for at in platform.opened_at)
+    assert max(in_a_second.values()) < 200
+    assert platform.most_live == 1
+    assert not await bridge.call(Account.objects.exclude(resting_since=None).exists)
