@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from menting.channels import base
+from tests.contract.appservice import AppserviceRig, appservice_rig
 from tests.contract.dialogue import Dialogue
 from tests.contract.discord import DiscordRig, discord_rig
 from tests.contract.mail import MailRig, mail_rig
@@ -34,6 +35,7 @@ RIGS = {
     "mail": Kind(MailRig, "mailhost", mail_rig),
     "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
     "qq": Kind(QQRig, "qq", qq_rig),
+    "matrix-appservice": Kind(AppserviceRig, "service_server", appservice_rig),
     "telegram": Kind(TelegramRig, "telegram", telegram_rig),
     "wecom": Kind(WeComRig, "wecom", wecom_rig),
     "xmpp": Kind(XmppRig, "prosody", xmpp_rig),

@@ -16,7 +16,8 @@ needs = pytest.mark.needs
 
 
 def test_every_channel_is_held_against_the_contract() -> None:
-    assert set(RIGS) == set(registry.names())
+    # "NAME-WAY" is another way to sign in at the same channel.
+    assert {name.partition("-")[0] for name in RIGS} == set(registry.names())
 
 
 def test_a_channel_is_made_once_in_a_process() -> None:
