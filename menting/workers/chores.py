@@ -11,6 +11,7 @@ from menting.base import clock
 from menting.base.folder import Folder
 from menting.campaigns import outbox
 from menting.people import erase
+from menting.users import answers
 from menting.workers import bridge
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,7 @@ async def run(folder: Folder, stop: asyncio.Event) -> None:
     chores: list[Callable[[], object]] = [
         clear_sessions,
         prune_texts,
+        answers.forget_old,
         lambda: erase.finish(folder),
     ]
     while not stop.is_set():
