@@ -12,7 +12,7 @@ from django.utils.cache import get_conditional_response
 from menting.api import call, problem, refusals
 from menting.api.problem import Problem
 
-PREFIX = "/api/"
+ROOT = "/api"
 _JSON = ("application/json", problem.MEDIA_TYPE)
 #: Answers that a client may hold on to and ask for again.
 _TAGGED = ("GET", "HEAD")
@@ -24,7 +24,7 @@ def entry(get_response: Next) -> Next:
     """Make the middleware: the API speaks English, as the commands do."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(PREFIX):
+        if request.path_info != ROOT and not request.path_info.startswith(f"{ROOT}/"):
             return get_response(request)
         with translation.override("en"):
             return _answered(request)
@@ -76,7 +76,9 @@ def _finished(request: HttpRequest, method: str, answer: HttpResponse) -> HttpRe
     if allowance is not None:
         for name, said in call.rate_headers(allowance).items():
             answer.headers[name] = said
-    if answer.status_code not in (204, 304):
+    if answer.status_code in (204, 304):
+        answer.headers.pop("Content-Type", None)
+    else:
         answer.headers["Content-Length"] = str(len(answer.content))
     if method == "HEAD":
         answer.content = b""
