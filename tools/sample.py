@@ -19,7 +19,7 @@ from menting.people import inbox, replies
 from menting.people.outbound import Accepted, Outbound, Outcome, Rejected, Unknown
 from menting.spaces import guestbook, links, posts, space, visitors
 from menting.spaces.models import GuestbookEntry, Space
-from menting.users import guard, house
+from menting.users import guard, house, tokens
 from menting.users import links as signin_links
 from menting.users.guard import Actor
 from menting.users.models import User
@@ -89,7 +89,16 @@ def fill(folder: Folder, *, people: int = 240, accounts: int = 60, seed: int = 1
     state.renew(ME, now=now + timedelta(days=1))  # no program of today takes them over
     place = _space(actor)
     _visits(folder, place, owner, dice, now)
+    _tokens(actor, owner)
     return owner
+
+
+def _tokens(actor: Actor, owner: User) -> None:
+    tokens.make(actor, owner, name="记账程序", scopes=["campaigns:read", "visits:read"])
+    made = tokens.make(actor, owner, name=LONG, scopes=list(tokens.SCOPES), days=365)
+    tokens.take(made.token)
+    old = tokens.make(actor, owner, name="old-import", scopes=["accounts:write"])
+    tokens.revoke(actor, old.token.pk)
 
 
 def _accounts(actor: Actor, n: int, now: datetime) -> list[Account]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import ClassVar, Protocol
 
@@ -161,6 +162,12 @@ class Heard:
         """Wait until the session has a place to go on from."""
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(lambda: bool(self.resume))
+
+
+async def reopened(rig: Rig, account: Account, vault: Vault) -> Session:
+    """Sign in anew with what was kept, as the keeper does after each end of a session."""
+    kept = dataclasses.replace(account, secret=vault.latest(account.secret))
+    return await rig.channel.open(kept, vault.keep)
 
 
 def _messages(events: list[Event]) -> dict[str, str]:
