@@ -14,7 +14,8 @@ from menting.channels import http
 from menting.channels.base import Account, Event
 from menting.channels.hook import Hook, HookAnswer
 from menting.channels.wecom.channel import WeCom
-from tests.fakes.wecom import MSGID_REPEATED, FakeWeCom
+from tests.fakes.wecom import FakeWeCom
+from tests.fakes.wecom_state import MSGID_REPEATED
 from tests.servers import proxy
 from tests.servers.proxy import Held, rewrite
 
