@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.contract.dialogue import Dialogue
+from tests.contract.discord import DiscordRig, discord_rig
+from tests.contract.mail import MailRig, mail_rig
 from tests.contract.mastodon import MastodonRig, mastodon_rig
 from tests.contract.matrix import MatrixRig, matrix_rig
 from tests.contract.rig import AbleRig, Vault, listening
@@ -23,7 +25,9 @@ class Kind(NamedTuple):
 
 
 RIGS = {
+    "discord": Kind(DiscordRig, "discord", discord_rig),
     "mastodon": Kind(MastodonRig, "mastodon", mastodon_rig),
+    "mail": Kind(MailRig, "mailhost", mail_rig),
     "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
     "telegram": Kind(TelegramRig, "telegram", telegram_rig),
     "wecom": Kind(WeComRig, "wecom", wecom_rig),

@@ -102,6 +102,7 @@ async def test_a_platform_that_is_away_at_the_start_is_unreachable(rig: Rig) -> 
     await rig.bring_back()
     session = await rig.channel.open(account, Vault().keep)
     assert session.profile.id == account.handle
+    await session.close()
 
 
 async def test_a_lost_platform_ends_the_session_and_a_new_one_hears_again(
