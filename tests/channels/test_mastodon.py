@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from menting.channels import base
 from menting.channels.base import EventType, Outgoing, Peer
 from menting.channels.mastodon import notices, session
-from menting.channels.mastodon.channel import Mastodon, MastodonSecret
+from menting.channels.mastodon.channel import Mastodon, MastodonSecret, streaming
 from tests.contract.mastodon import MastodonRig, mastodon_rig
 from tests.contract.rig import Vault, listening
 from tests.fakes.mastodon import FakeMastodon
@@ -100,6 +100,19 @@ async def test_the_server_is_asked_for_its_rules_once(rig: MastodonRig) -> None:
     await _open(rig)
     asked = [line for line in rig.server.faults.seen if "/instance" in line]
     assert len(asked) <= 3
+
+
+@pytest.mark.parametrize(
+    ("server", "told", "used"),
+    [
+        ("https://m.example", "wss://stream.m.example", "wss://stream.m.example"),
+        ("https://m.example", "ws://stream.m.example", "https://m.example"),
+        ("https://m.example", None, "https://m.example"),
+        ("http://127.0.0.1:1", "ws://127.0.0.1:2", "ws://127.0.0.1:2"),
+    ],
+)
+def test_no_stream_takes_a_token_in_the_clear(server: str, told: object, used: str) -> None:
+    assert streaming(told, server) == used
 
 
 def test_accounts_of_one_server_share_one_limit() -> None:

@@ -134,6 +134,30 @@ async def test_the_same_words_to_another_person_are_not_taken_for_the_message(
     assert rig.server.on_wall(rig.users(lin, account)[1]) == ["hello"]
 
 
+async def test_what_lies_below_many_later_statuses_is_found(rig: MastodonRig) -> None:
+    account, human = await rig.account(), await rig.human()
+    shop = await rig.channel.open(account, Vault().keep)
+    receipt = await shop.send(Peer(human.id), Outgoing("key-deep", "hello"))
+    for number in range(90):
+        await shop.post(Peer("", "wall"), Outgoing(f"key-{number}", f"post {number}"))
+    rig.users(human, account)[1].keys.clear()
+    again = await shop.send(Peer(human.id), Outgoing("key-deep", "hello", again=True))
+    assert again.message_id == receipt.message_id
+
+
+async def test_the_same_name_at_another_server_is_another_person(
+    rig: MastodonRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statuses, "SETTLE_SECONDS", 0.01)
+    account = await rig.account()
+    shop = await rig.channel.open(account, Vault().keep)
+    people = [rig.server.add(acct, "Lin") for acct in ("lin", "lin@a.example")]
+    await shop.send(Peer("@lin@mastodon.example"), Outgoing("key-1", "hello"))
+    await shop.send(Peer("@lin@a.example"), Outgoing("key-2", "hello", again=True))
+    us = rig.server.users[account.handle[1:].partition("@")[0]]
+    assert [rig.server.direct(us, person) for person in people] == [["hello"]] * 2
+
+
 async def test_the_moment_of_the_reset_is_the_wait(rig: MastodonRig) -> None:
     account = await rig.account()
     rig.server.calls = 2

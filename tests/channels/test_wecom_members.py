@@ -106,6 +106,21 @@ async def test_what_waits_is_remembered_by_the_next_session(rig: WeComRig) -> No
     assert [event.about for event in again.events] == [receipt.message_id]
 
 
+async def test_what_was_sent_outlives_a_session_that_is_lost(rig: WeComRig) -> None:
+    session, _, person = await rig.kept()
+    heard = Heard()
+    listening_now = asyncio.create_task(session.listen(heard.deliver, b""))
+    await heard.first_place()
+    first = await session.send(Peer(person), Outgoing("key-1", "open"))
+    rig.server.codes["get_groupmsg_send_result"] = 45009
+    with time_machine.travel(clock.now() + timedelta(seconds=90), tick=True):
+        second = await session.send(Peer(person), Outgoing("key-2", "and this"))
+        with pytest.raises(base.Throttled):
+            await listening_now
+    for receipt in (first, second):
+        assert receipt.message_id.encode() in heard.resume
+
+
 async def test_a_message_that_nobody_taps_is_called_off_after_a_month(
     rig: WeComRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,7 @@ class FakeMastodon(MastodonPeople):
             status
             for status in reversed(author.statuses)
             if author is user or status["visibility"] in ("public", "unlisted")
+            if int(status["id"]) < int(request.query.get("max_id", 10**18))
         ]
         return self._told(user, shown[: min(int(request.query.get("limit", 20)), 40)])
 
