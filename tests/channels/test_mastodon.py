@@ -159,7 +159,10 @@ async def test_what_others_read_is_no_dialogue(rig: MastodonRig) -> None:
         await rig.server.mention(person, us, f"and @{third.acct}")
         await rig.server.mention(person, us, "to you alone")
         await heard.texts(3)
-    assert [event.audience for event in heard.events] == [notices.CROWD, 2, 1]
+    assert [event.audience for event in heard.events] == [
+        *(notices.UNKNOWN_AUDIENCE, 2),
+        1,
+    ]
     places = [event.peer.id for event in heard.events]
     assert places == [f"public:{human.id}", f"public:{human.id}", human.id]
     await shop.send(Peer(places[0]), Outgoing("key-public", "thanks"))
