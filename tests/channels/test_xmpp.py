@@ -183,7 +183,7 @@ async def test_what_was_written_into_a_broken_line_is_looked_for_first(
     with pytest.raises(base.Uncertain):
         await session.send(at(human.id), Outgoing("key-broken", "once"))
     await session.close()
-    session = await reopened(rig, account, vault)
+    session = await reopened(rig.channel, account, vault)
     for _ in range(2):
         again = Outgoing("key-broken", "once", again=True)
         assert (await session.send(at(human.id), again)).message_id
