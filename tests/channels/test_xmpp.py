@@ -103,7 +103,11 @@ async def test_no_password_goes_to_a_server_that_hides_its_tls(
         ({"component": "127.0.0.1"}, {"component_secret": "s"}, "HOST:PORT|loopback"),
         ({}, {}, "password"),
         ({"component": "127.0.0.1:1"}, {"password": "p", "component_secret": "s"}, "pass"),
-        ({"component": "127.0.0.1:1", "wall": True}, {"component_secret": "s"}, "wall"),
+        (
+            {"component": "127.0.0.1:1", "microblog": True},
+            {"component_secret": "s"},
+            "blog",
+        ),
     ],
 )
 async def test_an_account_that_cannot_be_meant_needs_an_operator(

@@ -8,10 +8,16 @@ from typing import Any, NamedTuple
 import pytest
 
 from menting.channels import base
+from tests.contract.appservice import AppserviceRig, appservice_rig
 from tests.contract.dialogue import Dialogue
+from tests.contract.discord import DiscordRig, discord_rig
+from tests.contract.mail import MailRig, mail_rig
+from tests.contract.mastodon import MastodonRig, mastodon_rig
 from tests.contract.matrix import MatrixRig, matrix_rig
+from tests.contract.qq import QQRig, qq_rig
 from tests.contract.rig import AbleRig, Vault, listening
 from tests.contract.telegram import TelegramRig, telegram_rig
+from tests.contract.wecom import WeComRig, wecom_rig
 from tests.contract.xmpp import XmppRig, xmpp_rig
 
 
@@ -24,8 +30,14 @@ class Kind(NamedTuple):
 
 
 RIGS = {
+    "discord": Kind(DiscordRig, "discord", discord_rig),
+    "mastodon": Kind(MastodonRig, "mastodon", mastodon_rig),
+    "mail": Kind(MailRig, "mailhost", mail_rig),
     "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
+    "qq": Kind(QQRig, "qq", qq_rig),
+    "matrix-appservice": Kind(AppserviceRig, "service_server", appservice_rig),
     "telegram": Kind(TelegramRig, "telegram", telegram_rig),
+    "wecom": Kind(WeComRig, "wecom", wecom_rig),
     "xmpp": Kind(XmppRig, "prosody", xmpp_rig),
 }
 

@@ -16,7 +16,8 @@ needs = pytest.mark.needs
 
 
 def test_every_channel_is_held_against_the_contract() -> None:
-    assert set(RIGS) == set(registry.names())
+    # "NAME-WAY" is another way to sign in at the same channel.
+    assert {name.partition("-")[0] for name in RIGS} == set(registry.names())
 
 
 def test_a_channel_is_made_once_in_a_process() -> None:
@@ -102,6 +103,7 @@ async def test_a_platform_that_is_away_at_the_start_is_unreachable(rig: Rig) -> 
     await rig.bring_back()
     session = await rig.channel.open(account, Vault().keep)
     assert session.profile.id == account.handle
+    await session.close()
 
 
 async def test_a_lost_platform_ends_the_session_and_a_new_one_hears_again(
@@ -253,7 +255,7 @@ async def test_malformed_events_are_left_out_and_the_others_kept(rig: Rig) -> No
         assert await heard.texts(3) == ["hello", "kept", "and this"]
 
 
-@needs("retold")
+@needs("retold", "unseen")
 async def test_an_answer_that_is_no_answer_leaves_the_place_as_it_was(rig: Rig) -> None:
     account, human, vault = await rig.account(), await rig.human(), Vault()
     session, heard = await rig.channel.open(account, vault.keep), Heard()

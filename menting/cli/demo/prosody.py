@@ -135,7 +135,7 @@ class Prosody:
 
 
 def _escaped(name: str) -> str:
-    """Return the name of an account's file: other signs than letters and figures by code."""
+    """Return the name of an account's file: all but letters and figures by their code."""
     return "".join(sign if sign.isalnum() else f"%{ord(sign):02x}" for sign in name)
 
 
