@@ -103,7 +103,11 @@ async def test_no_password_goes_to_a_server_that_hides_its_tls(
         ({"component": "127.0.0.1"}, {"component_secret": "s"}, "HOST:PORT|loopback"),
         ({}, {}, "password"),
         ({"component": "127.0.0.1:1"}, {"password": "p", "component_secret": "s"}, "pass"),
-        ({"component": "127.0.0.1:1", "wall": True}, {"component_secret": "s"}, "wall"),
+        (
+            {"component": "127.0.0.1:1", "microblog": True},
+            {"component_secret": "s"},
+            "blog",
+        ),
     ],
 )
 async def test_an_account_that_cannot_be_meant_needs_an_operator(
@@ -183,7 +187,7 @@ async def test_what_was_written_into_a_broken_line_is_looked_for_first(
     with pytest.raises(base.Uncertain):
         await session.send(at(human.id), Outgoing("key-broken", "once"))
     await session.close()
-    session = await reopened(rig, account, vault)
+    session = await reopened(rig.channel, account, vault)
     for _ in range(2):
         again = Outgoing("key-broken", "once", again=True)
         assert (await session.send(at(human.id), again)).message_id

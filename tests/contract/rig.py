@@ -169,10 +169,10 @@ class Heard:
             await self._changed.wait_for(lambda: bool(self.resume))
 
 
-async def reopened(rig: Rig, account: Account, vault: Vault) -> Session:
+async def reopened(channel: Channel, account: Account, vault: Vault) -> Session:
     """Sign in anew with what was kept, as the keeper does after each end of a session."""
     kept = dataclasses.replace(account, secret=vault.latest(account.secret))
-    return await rig.channel.open(kept, vault.keep)
+    return await channel.open(kept, vault.keep)
 
 
 def _messages(events: list[Event]) -> dict[str, str]:

@@ -121,7 +121,7 @@ async def test_a_lost_platform_ends_the_session_and_a_new_one_hears_again(
         await asyncio.wait_for(task, 15)
     await session.close()
     await rig.bring_back()
-    session = await reopened(rig, account, vault)
+    session = await reopened(rig.channel, account, vault)
     async with listening(session, heard.resume) as later:
         await human.write(place, "after")
         await later.until(lambda now: any(e.text == "after" for e in now))
@@ -185,7 +185,7 @@ async def test_an_event_that_could_not_be_stored_is_told_again(rig: Rig) -> None
     with pytest.raises(RuntimeError):
         await task
     await session.close()
-    session = await reopened(rig, account, vault)
+    session = await reopened(rig.channel, account, vault)
     async with listening(session, heard.resume) as later:
         await later.texts(1)
     assert {item.id for item in later.events} == {item.id for item in lost}
@@ -265,6 +265,6 @@ async def test_an_answer_that_is_no_answer_leaves_the_place_as_it_was(rig: Rig) 
         await session.listen(heard.deliver, b"")
     assert heard.resume == b""
     await session.close()
-    session = await reopened(rig, account, vault)
+    session = await reopened(rig.channel, account, vault)
     async with listening(session) as later:
         assert await later.texts(1) == ["still here"]

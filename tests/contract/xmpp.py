@@ -142,7 +142,7 @@ class XmppRig:
     async def walled(self) -> tuple[Account, str]:
         """Make an account that posts to its microblog."""
         account = await self.account()
-        options = {**account.options, "wall": True}
+        options = {**account.options, "microblog": True}
         return dataclasses.replace(account, options=options), account.handle
 
     async def on_wall(self, _account: Account, wall: str) -> list[str]:

@@ -82,7 +82,7 @@ class Xmpp(base.Channel):
             owner=session,
         )
         try:
-            await session.begin(signed_in, wants_wall=secret.wall)
+            await session.begin(signed_in, wants_wall=secret.microblog)
         except BaseException:
             signed_in.drop()
             raise

@@ -32,7 +32,9 @@ class XmppSecret(BaseModel):
         examples=["5222"],
     )
     tls: bool = Field(
-        True, description="no: without TLS, to a server on this machine alone"
+        True,
+        description="no: without TLS, to a server on this machine alone",
+        examples=["yes"],
     )
     component: str = Field(
         "",
@@ -41,16 +43,22 @@ class XmppSecret(BaseModel):
         examples=["127.0.0.1:5347"],
     )
     component_secret: SecretStr = Field(
-        SecretStr(""), description="the component's secret, the same in all lines"
+        SecretStr(""),
+        description="the component's secret, the same in all lines",
+        examples=["correct horse"],
     )
-    wall: bool = Field(
-        False, description="yes: posts go to the account's microblog, open to everybody"
+    microblog: bool = Field(
+        False,
+        description="yes: its wall is the account's microblog, open to everybody",
+        examples=["yes"],
     )
     accept_subscriptions: bool = Field(
-        True, description="no: who wants to see when the account is there is not answered"
+        True,
+        description="no: who asks to follow the account is not answered",
+        examples=["yes"],
     )
 
-    @field_validator("port", "tls", "wall", "accept_subscriptions", mode="before")
+    @field_validator("port", "tls", "microblog", "accept_subscriptions", mode="before")
     @classmethod
     def _empty(cls, value: object, about: ValidationInfo) -> object:
         field = cls.model_fields[str(about.field_name)]
@@ -73,8 +81,8 @@ class XmppSecret(BaseModel):
             raise ValueError("password is needed, or component with component_secret")
         if not self.tls and not is_loopback(self.host):
             raise ValueError("without TLS, host must be loopback (127.0.0.1)")
-        if self.component and self.wall:
-            raise ValueError("an address of a component has no wall")
+        if self.component and self.microblog:
+            raise ValueError("an address of a component has no microblog")
         return self
 
 

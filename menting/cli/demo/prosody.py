@@ -49,7 +49,7 @@ class Prosody:
         accounts.mkdir(parents=True, exist_ok=True)
         for name in names:
             told = f'return {{ ["password"] = "{self.password(name)}"; }};\n'
-            accounts.joinpath(f"{name}.dat").write_text(told)
+            accounts.joinpath(f"{_escaped(name)}.dat").write_text(told)
 
     def columns(self, name: str) -> dict[str, str]:
         """Return what a roster line of an account holds beside its address."""
@@ -132,6 +132,11 @@ class Prosody:
 
     def _words(self) -> str:
         return self._out.read_text(errors="replace")[-500:].strip()
+
+
+def _escaped(name: str) -> str:
+    """Return the name of an account's file: all but letters and figures by their code."""
+    return "".join(sign if sign.isalnum() else f"%{ord(sign):02x}" for sign in name)
 
 
 def find_prosody() -> str:
