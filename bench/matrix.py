@@ -29,17 +29,20 @@ def measure() -> Iterator[Row]:
             ours, bare = _both(
                 url, [(f"@shop{n}:x", f"secret{n}") for n in range(accounts)]
             )
-        yield from _rows(ours, bare, f"{accounts:,} accounts at a homeserver of our own")
+        where = f"{accounts:,} accounts at a homeserver of our own"
+        # Of a hundred, the start of the keeper itself is the larger part.
+        yield from _rows(ours, bare, where, goal="≤ 1.5 ×" if first else "-")
         first = first or ours
         if accounts == SIZES[-1]:
             yield from _growth(first, ours, accounts)
-    yield from _rows(*_at_synapse(), f"{AT_SYNAPSE:,} accounts at Synapse")
+    ours, bare = _at_synapse()
+    yield from _rows(ours, bare, f"{AT_SYNAPSE:,} accounts at Synapse", goal="≤ 1.5 ×")
 
 
-def _rows(ours: Figures, bare: Figures, where: str) -> Iterator[Row]:
+def _rows(ours: Figures, bare: Figures, where: str, *, goal: str) -> Iterator[Row]:
     cpu, kb = ours["cpu"] / bare["cpu"], ours["kb"] / bare["kb"]
     what = f"Matrix, {where}"
-    yield Row(f"{what}: CPU until all sync", ours["cpu"], "s", bare["cpu"], cpu, "≤ 1.5 ×")
+    yield Row(f"{what}: CPU until all sync", ours["cpu"], "s", bare["cpu"], cpu, goal)
     yield Row(f"{what}: memory a session", ours["kb"], "kB", bare["kb"], kb, "≤ 60 kB")
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import csv
-import gc
 import json
 import sys
 import time
@@ -15,7 +14,7 @@ from django.core.management import call_command
 from bench.matrix_used import tell
 from menting.accounts import roster, signin, state
 from menting.accounts.models import Account
-from menting.base import config
+from menting.base import collector, config
 from menting.base.folder import Folder
 from menting.users import guard
 from menting.workers import bridge
@@ -27,7 +26,7 @@ PATIENCE_SECONDS = 300.0
 def main() -> None:
     """Import what the first line of stdin names, then measure what the rest asks."""
     _import(json.loads(sys.stdin.readline()))
-    gc.freeze()  # as `menting run` does
+    collector.spare()  # as `menting run` does
     tell(kept)
 
 

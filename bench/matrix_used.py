@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 #: As many sign-ins side by side as the keeper's gate lets through at one host.
-AT_ONCE = 16
+AT_ONCE = 32
 #: The long polls stand; what signing in used and frees has been freed.
 REST_SECONDS = 3.0
 #: How long the processor is watched at rest.

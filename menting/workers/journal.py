@@ -11,7 +11,7 @@ from menting.accounts.state import Write
 from menting.workers import bridge
 
 #: Waited for others that write as well: a transaction costs as much as 50 entries.
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.03
 #: Entries in one transaction; keeps the write lock below some 50 ms.
 MOST = 500
 

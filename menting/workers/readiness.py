@@ -7,7 +7,7 @@ from menting.accounts.state import Locked, Ready
 from menting.workers import bridge
 
 #: Waited for others that pass the gate as well.
-GATHER_SECONDS = 0.01
+GATHER_SECONDS = 0.02
 
 
 class Readiness:
