@@ -19,7 +19,7 @@ from menting.channels.mail.columns import Server, Tls
 
 CALL_SECONDS = 20.0
 #: Read of a mail at most. What a person wrote stands before the files, as a rule.
-MOST_BYTES = 256 * 1024
+MOST_BYTES = 128 * 1024
 #: Asked for their time at once: servers take lines of 8 kB at least.
 MOST_DATES = 500
 _IDLE_TAG = b"menting1"
