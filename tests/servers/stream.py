@@ -45,8 +45,12 @@ class Stream:
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
         self.port = free_port()
+        #: How many connections came in.
+        self.met = 0
         self._faults: list[Fault] = []
+        self._held: list[Held] = []
         self._changes: list[tuple[Change, bool]] = []
+        self._changes_up: list[Change] = []
         self._links: set[Link] = set()
         self._pumps: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -71,7 +75,8 @@ class Stream:
         if self._server is not None:
             self._server.close()
             self._server = None
-        self._release()
+        for held in self._held:
+            held.release()
         self.cut_all()
         await asyncio.gather(*self._pumps, return_exceptions=True)
         await asyncio.sleep(0.01)  # the program's own end hears in the loop's next turns
@@ -105,18 +110,19 @@ class Stream:
         """Change all that the server says from now on."""
         self._changes.append((change, False))
 
+    def always_up(self, change: Change) -> None:
+        """Change all that the program says from now on."""
+        self._changes_up.append(change)
+
     def _plan(self, fault: Fault) -> Held:
         self._faults.append(fault)
+        self._held.append(fault.held)
         return fault.held
-
-    def _release(self) -> None:
-        waiting = [link.fault for link in self._links if link.fault]
-        for fault in [*self._faults, *waiting]:
-            fault.held.release()
 
     async def _meet(
         self, reader: asyncio.StreamReader, program: asyncio.StreamWriter
     ) -> None:
+        self.met += 1
         try:
             answers, server = await asyncio.open_connection("127.0.0.1", self._target_port)
         except OSError:
@@ -139,6 +145,8 @@ class Stream:
                     await fault.held.stand()
                 elif fault is not None:
                     link.fault = fault
+                for change in self._changes_up:
+                    chunk = change(chunk)
                 link.server.write(chunk)
                 await link.server.drain()
 
