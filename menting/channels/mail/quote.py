@@ -10,11 +10,16 @@ _QUOTED = re.compile(r"\s?>+(?: |$)|\s?>>")
 #: From here on all is old: what Outlook, QQ Mail, Foxmail and 163 put above a quote.
 _OLD_BELOW = re.compile(
     r"-{2,}\s*(original message|forwarded message|ursprüngliche nachricht|原始邮件|原邮件"
-    r"|回复的原邮件|转发邮件信息|转发的邮件)\s*-{2,}|_{30,}$",
+    r"|回复的原邮件|转发邮件信息|转发的邮件)\s*-{2,}",
     re.IGNORECASE,
 )
-#: RFC 3676, 4.3; many programs lose the space.
-_SIGNATURE = re.compile(r"-- ?")
+#: Outlook's rule, and the header that it quotes below.
+_RULE, _HEADER = (
+    re.compile(r"_{20,}"),
+    re.compile(r"\*?(From|Von|De|发件人|寄件者)\*?\s*[:：]"),
+)
+#: RFC 3676, 4.3. Without the space it may be a dash of the person's own.
+_SIGNATURE = "-- "
 #: "On Monday, Ann <ann@example.org> wrote:", in the languages of many programs.
 _ATTRIBUTION = re.compile(
     r"(wrote|writes|写道|寫道|写到|schrieb|a écrit|escribió|ha scritto|napisał|пишет)"
@@ -55,7 +60,9 @@ def of_html(page: str) -> str:
 
 def _above_old(lines: list[str]) -> list[str]:
     for index, line in enumerate(lines):
-        if _OLD_BELOW.match(line.strip()) or _SIGNATURE.fullmatch(line):
+        following = lines[index + 1] if index + 1 < len(lines) else ""
+        is_rule = _RULE.fullmatch(line.strip()) and _HEADER.match(following.strip())
+        if line == _SIGNATURE or is_rule or _OLD_BELOW.match(line.strip()):
             return lines[:index]
     return lines
 
