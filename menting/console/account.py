@@ -30,6 +30,7 @@ _CAN = {
     "join": gettext_lazy("hear who joins"),
     "invite": gettext_lazy("make landing links"),
 }
+_UNSEEN = {"class": "unseen", "autocomplete": "off", "spellcheck": "false"}
 _NO_LINK = (UnknownAccountError, crypto.CannotOpenError, vault.KeyMissingError)
 
 
@@ -44,7 +45,8 @@ class SecretForm(forms.Form):
                 help_text=column.description,
                 required=False,
                 max_length=10_000,
-                widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+                # No password field: a browser would offer to keep what is typed.
+                widget=forms.TextInput(attrs=_UNSEEN),
             )
 
 
