@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel
 
 from menting.base.pace import UNLIMITED, Rate
-from menting.channels.hook import Hook, HookAnswer
+from menting.channels.hook import MOST_BYTES, Hook, HookAnswer
 
 
 class Cap(Flag):
@@ -294,6 +294,8 @@ class Channel(Protocol):
     rate: Rate
     keys: Keys
     starts: Starts = Starts()
+    #: A longer webhook is refused unread.
+    most_hook_bytes: int = MOST_BYTES
 
     async def open(self, account: Account, keep: Keep) -> Session:
         """Sign in. Raises AuthFailed, Throttled or Unreachable."""

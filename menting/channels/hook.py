@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from menting.channels.base import Event
 
+#: A webhook of most platforms has a few kilobytes.
+MOST_BYTES = 1024 * 1024
 #: Older or newer signed times are refused: a recorded request must not be played again.
 MOST_SKEW_SECONDS = 300
 

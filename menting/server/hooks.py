@@ -17,7 +17,6 @@ from menting.workers import bridge
 
 log = structlog.get_logger(__name__)
 
-MOST_BYTES = 1024 * 1024
 #: A platform waits 3 s (QQ) to 60 s (Telegram) for its answer.
 READ_SECONDS = 10.0
 #: Requests in work at a time: more would only wait for the one writer.
@@ -59,7 +58,7 @@ class Hooks:
         channel = self._channel(name)
         if scope["method"] not in METHODS:
             raise _SaidError(405, f"a webhook is called by {', '.join(METHODS)}")
-        hook = await _read(scope, receive, path)
+        hook = await _read(scope, receive, path, most=channel.most_hook_bytes)
         account = await bridge.call(state.addressed, name, _addressee(channel, hook))
         if account is None:
             log.info("a webhook for no account", channel=name)
@@ -113,14 +112,14 @@ def _taken(channel: base.Channel, hook: Hook, account: base.Account) -> HookAnsw
         raise _SaidError(400, str(error)) from None
 
 
-async def _read(scope: Scope, receive: Receive, path: str) -> Hook:
+async def _read(scope: Scope, receive: Receive, path: str, *, most: int) -> Hook:
     headers = {
         name.decode("latin-1").lower(): value.decode("latin-1")
         for name, value in scope["headers"]
     }
     try:
         async with asyncio.timeout(READ_SECONDS):
-            body = await _body(receive)
+            body = await _body(receive, most)
     except TimeoutError:
         raise _SaidError(408, "the request came too slowly") from None
     query = scope.get("query_string", b"").decode("latin-1")
@@ -134,7 +133,7 @@ async def _read(scope: Scope, receive: Receive, path: str) -> Hook:
     )
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, most: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -143,8 +142,8 @@ async def _body(receive: Receive) -> bytes:
             raise _SaidError(400, "the request broke off")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > MOST_BYTES:
-            raise _SaidError(413, "a webhook has at most 1 MiB")
+        if size > most:
+            raise _SaidError(413, f"a webhook has at most {most:,} bytes here")
         if not message.get("more_body"):
             return b"".join(parts)
 

@@ -16,7 +16,8 @@ url, way, code = sys.argv[1:]
 class Strategy(BaseStrategy):
     session = {"qq_state": "state"}
     def get_setting(self, name):
-        return "101234567" if name.endswith("KEY") else "test-secret"
+        told = {"SOCIAL_AUTH_QQ_KEY": "101234567", "SOCIAL_AUTH_QQ_SECRET": "test-secret"}
+        return told[name]
     def request_data(self, merge=True): return {"code": code, "state": "state"}
     def request_host(self): return "testserver"
     def build_absolute_uri(self, path=None): return path

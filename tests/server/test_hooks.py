@@ -14,10 +14,10 @@ from menting.accounts.models import Account
 from menting.base import clock, pace
 from menting.channels import base
 from menting.channels.base import Event, EventType, Peer, Profile
-from menting.channels.hook import ForgedError, Hook, HookAnswer, MalformedError
+from menting.channels.hook import MOST_BYTES, ForgedError, Hook, HookAnswer, MalformedError
 from menting.people import hooked
 from menting.people.models import HookEvent, Message
-from menting.server.hooks import MOST_BYTES, Hooks
+from menting.server.hooks import Hooks
 from menting.workers import bridge
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -110,6 +110,9 @@ class Matrix(base.Channel):
     #: let their tokens be stored in common transactions.
     starts = base.Starts(at_once=32)
 
+    #: A push of a homeserver has up to 100 events of 64 KiB (spec: size limits).
+    most_hook_bytes = 8 * 1024 * 1024
+
     def __init__(self) -> None:
         # No limit: each account's long poll holds one connection all the time.
         self._http = Http()
