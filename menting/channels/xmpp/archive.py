@@ -69,7 +69,10 @@ class Archive:
         return True
 
     async def since(self, place: Place) -> AsyncIterator[Page]:
-        """Go on from a place, the oldest first; from its time when its message is gone."""
+        """Go on from a place, the oldest first; from its time when its message is gone.
+
+        Raises Unreachable when the archive cannot be read now, and as `Wire.ask` does.
+        """
         after = place.after
         while True:
             start = None if after else (place.at or clock.now()) - SKEW
@@ -77,7 +80,7 @@ class Archive:
                 page = await self._ask(after=after, start=start)
             except base.Refused as error:
                 if not after or str(error) != "item-not-found":
-                    raise
+                    raise base.Unreachable(f"cannot read the archive: {error}") from error
                 after = ""
                 continue
             yield page

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,7 @@ from menting.channels.xmpp.reading import Reader
 
 ME = "shop@example.org"
 READER = Reader(ME, archives=True)
+IDS = Ids(ME, "secret")
 
 
 def _stanza(markup: str, name: str = "message", **attributes: str) -> Element:
@@ -65,12 +66,34 @@ def test_what_waited_at_the_server_has_its_time_and_moves_no_place() -> None:
     assert (told[0].id, told[1]) == ("a1", "")
 
 
-@pytest.mark.parametrize("stamp", ["noon", "", "2999-01-01T00:00:00Z", "2026-13-01"])
+@pytest.mark.parametrize(
+    "stamp", ["noon", "", "2999-01-01T00:00:00Z", "2026-13-01", "0001-01-01T00:00:00+23:00"]
+)
 def test_a_time_that_cannot_be_is_now(stamp: str) -> None:
     late = f"<delay xmlns='urn:xmpp:delay' stamp='{stamp}'/>"
     told = READER.message(_stanza(f"<body>x</body>{late}"))
     assert told is not None
     assert abs((clock.now() - told[0].at).total_seconds()) < 5
+
+
+@given(
+    st.sampled_from(["message", "presence"]), st.lists(st.text(), min_size=6, max_size=6)
+)
+def test_whatever_a_stranger_sends_breaks_nothing(name: str, said: list[str]) -> None:
+    sender, kind, known, stamp, by, body = said
+    stanza = Element(
+        f"{{jabber:client}}{name}", {"from": sender, "type": kind, "id": known}
+    )
+    SubElement(stanza, "{urn:xmpp:delay}delay", stamp=stamp)
+    SubElement(stanza, "{urn:xmpp:sid:0}stanza-id", by=by)
+    SubElement(stanza, "{jabber:client}body").text = body
+    for item in (
+        READER.message(stanza),
+        READER.presence(stanza),
+        post.bounced(stanza, IDS),
+    ):
+        assert item is None or stanza.get("from")
+    assert isinstance(refusal.of(stanza), base.ChannelError)
 
 
 @pytest.mark.parametrize(
