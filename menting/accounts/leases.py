@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from menting.accounts.models import Account, AccountState, Bond
@@ -33,15 +33,16 @@ def take(me: str, *, now: datetime, limit: int) -> list[Taken]:
 
     Accounts on one connection (`Bond.one_holder`) go to whoever holds one of them already.
     """
+    free = _free(me, now)
+    wanted = list(free.order_by("pk").values_list("pk", "bond_id")[:limit])
+    # The bonds first, then the accounts: as claims and imports lock them.
+    elsewhere = _bonds_elsewhere(me, {bond for _, bond in wanted if bond}, now)
+    free = free.filter(pk__in=[pk for pk, bond in wanted if bond not in elsewhere])
     # On PostgreSQL two keepers take different rows; SQLite has one writer at a time anyway.
-    rows = _free(me, now).order_by("pk").select_for_update(of=("self",), skip_locked=True)
-    found = list(rows.values_list("pk", "channel", "host", "bond_id")[:limit])
-    elsewhere = _bonds_elsewhere(me, {bond for *_, bond in found if bond}, now)
-    taken = [
-        Taken(pk, channel, host)
-        for pk, channel, host, bond in found
-        if bond not in elsewhere
-    ]
+    rows = free.order_by("pk").select_for_update(
+        of=("self",), skip_locked=True, no_key=True
+    )
+    taken = [Taken(*row) for row in rows.values_list("pk", "channel", "host")]
     Account.objects.filter(pk__in=[one.id for one in taken]).update(
         lease_by=me,
         lease_until=lease.until(now),
@@ -81,8 +82,9 @@ def renew(me: str, *, now: datetime) -> int:
     until, renewed = lease.until(now), 0
     for start in range(0, len(ids), RENEWED):
         chunk = ids[start:][:RENEWED]
-        rows = mine.filter(pk__gte=chunk[0], pk__lte=chunk[-1])
-        renewed += rows.update(lease_until=until)
+        with transaction.atomic():
+            rows = locked(mine.filter(pk__gte=chunk[0], pk__lte=chunk[-1]))
+            renewed += rows.update(lease_until=until)
     return renewed
 
 
@@ -95,7 +97,7 @@ def give_back(me: str, ids: Iterable[int]) -> None:
 @transaction.atomic
 def release(me: str, *, now: datetime) -> int:
     """Give back every lease of `me`, at the end of a keeper; return how many there were."""
-    mine = Account.objects.filter(lease_by=me)
+    mine = locked(Account.objects.filter(lease_by=me))
     mine.filter(state__in=_LIVE).update(
         state=AccountState.OFFLINE, reason="", since=now, failures=0, flaps=0
     )
@@ -111,7 +113,7 @@ def expire(*, now: datetime) -> int:
     leased = Account.objects.exclude(lease_by="")
     holders = leased.order_by().values_list("lease_by", flat=True).distinct()
     gone = [holder for holder in holders if lease.is_gone(holder)]
-    rows = leased.filter(Q(lease_until__lte=now) | Q(lease_by__in=gone))
+    rows = locked(leased.filter(Q(lease_until__lte=now) | Q(lease_by__in=gone)))
     rows.filter(state__in=_LIVE).update(
         state=AccountState.OFFLINE, reason="the program that held it ended", since=now
     )
@@ -127,6 +129,13 @@ def take_nudges(me: str) -> list[int]:
     # A nudge that came after the look is for the next one.
     nudged.filter(nudged_at__lte=latest).update(nudged_at=None)
     return [pk for pk, _ in told]
+
+
+def locked(rows: QuerySet[Account]) -> QuerySet[Account]:
+    """Lock rows in the order of their ids, so that no two transactions wait crosswise."""
+    if connection.features.has_select_for_update:
+        list(rows.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    return rows
 
 
 def _wanted() -> QuerySet[Account]:
@@ -150,7 +159,7 @@ def _free(me: str, now: datetime) -> QuerySet[Account]:
 def _bonds_elsewhere(me: str, bonds: set[int], now: datetime) -> set[int]:
     """Lock those of the bonds that have one holder; return which others hold meanwhile."""
     rows = Bond.objects.filter(pk__in=bonds, one_holder=True).order_by("pk")
-    if not bonds or not (locked := list(rows.select_for_update())):
+    if not bonds or not (locked := list(rows.select_for_update(no_key=True))):
         return set()
     others = Account.objects.filter(bond__in=locked, lease_until__gt=now)
     others = others.exclude(lease_by__in=("", me))

@@ -84,7 +84,7 @@ def allow(account_ids: Sequence[int], *, now: datetime, most: int) -> Allowance:
         if own := _free(*limit, now=now, most=most):
             rooms[pk] = _Room(own, limit[0], bond)
     bound = Counter(room.bond for room in rooms.values() if room.bond is not None)
-    bonds = Bond.objects.filter(pk__in=bound).order_by("pk").select_for_update()
+    bonds = Bond.objects.filter(pk__in=bound).order_by("pk").select_for_update(no_key=True)
     limits = bonds.values_list("pk", "tat", "interval", "burst") if bound else ()
     return Allowance(
         rooms,
@@ -95,7 +95,8 @@ def allow(account_ids: Sequence[int], *, now: datetime, most: int) -> Allowance:
 def debit(spent: Mapping[int, int], *, now: datetime) -> None:
     """Count messages against the limits of accounts and bonds: how many by account."""
     here = clock.micros(now)
-    given = [(here, here, n, pk) for pk, n in spent.items()]
+    # By id, as all lock accounts: two transactions never wait crosswise.
+    given = [(here, here, n, pk) for pk, n in sorted(spent.items())]
     with connection.cursor() as cursor:
         cursor.executemany(_DEBIT, given)
         cursor.executemany(_DEBIT_BOND, given)

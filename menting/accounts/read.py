@@ -108,9 +108,10 @@ def items(
     )
 
 
-def one(account_id: int) -> Item | None:
-    """Return an account, also a removed one, or None where there is none."""
-    row = Account.objects.filter(pk=account_id).defer("sealed", "resume", "options").first()
+def one(account_id: int, *, also_removed: bool = True) -> Item | None:
+    """Return an account, or None where there is none."""
+    rows = Account.objects.filter(pk=account_id).defer("sealed", "resume", "options")
+    row = (rows if also_removed else rows.filter(removed_at=None)).first()
     return _item(row) if row else None
 
 

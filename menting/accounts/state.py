@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from menting.accounts import bell, vault
+from menting.accounts import bell, leases, vault
 from menting.accounts.models import Account, AccountState
 from menting.base import clock, crypto
 from menting.channels import base
@@ -119,6 +119,7 @@ def ids_of(channel: str, handles: Iterable[str]) -> dict[str, int]:
 @transaction.atomic
 def write(me: str, writes: Sequence[Write]) -> None:
     """Write all of a batch in one transaction, so that 100 sign-ins cost one fdatasync."""
+    leases.locked(Account.objects.filter(pk__in={one.account_id for one in writes}))
     news: dict[int, dict[str, str]] = {}
     for one in writes:
         if isinstance(one, Renewed):

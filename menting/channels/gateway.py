@@ -204,7 +204,8 @@ class Gateway:
             self._narrow(reason)
         elif fate is Fate.IDENTIFY or lost.is_over or self._is_vain(lost):
             self._begin_anew()
-        log.info(
+        # Not a line for each: QQ lets 4,000 sessions reconnect every half hour.
+        log.debug(
             "gateway lost", reason=reason, fate=fate.name, resumes=bool(self._place.session)
         )
         if self._quick >= MOST_QUICK:

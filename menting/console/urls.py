@@ -14,6 +14,7 @@ from menting.console import (
     roster,
     settings,
     spaces,
+    tokens,
     visits,
 )
 
@@ -42,6 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/fleet/", accounts.fleet_part, name="account_fleet"),
     path("accounts/import/", roster.import_roster, name="account_import"),
     path("accounts/signin/", accounts.sign_in_all, name="account_signin_all"),
+    path("accounts/retry/", accounts.retry, name="account_retry"),
     path("accounts/change/", accounts.change, name="account_change"),
     path("accounts/export/", roster.export_roster, name="account_export"),
     path(
@@ -68,4 +70,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/house/", settings.change_house, name="settings_house"),
     path("settings/own/", settings.change_own, name="settings_own"),
     path("settings/go-on/", settings.go_on, name="go_on"),
+    path("settings/tokens/", tokens.token_list, name="tokens"),
+    path("settings/tokens/new/", tokens.create, name="token_create"),
+    path("settings/tokens/<int:pk>/revoke/", tokens.revoke, name="token_revoke"),
 ]

@@ -98,11 +98,13 @@ def claim(me: str, accounts: Sequence[int], *, now: datetime, limit: int) -> lis
         got: list[Outbound] = []
         waiting = _waiting(accounts, now)
         free = pace.allow(waiting, now=now, most=MOST_AN_ACCOUNT)
+        ready = _READY + _skip_locked()
         for account_id, may in free.turns(waiting):
             most = min(may, limit - len(got))
-            rows = list(Reply.objects.raw(_READY, [account_id, now, most]))
+            rows = list(Reply.objects.raw(ready, [account_id, now, most]))
             got += _lease(rows, SendState.CLAIMED, me=me, now=now)
             free.spend(account_id, len(rows))
+        pace.debit(Counter(item.account_id for item in got), now=now)
         return got
 
 
@@ -173,7 +175,9 @@ def ask_again(
     with transaction.atomic():
         if house.get().held_since is not None:
             return []
-        rows = [row for row in _unknown(accounts, since, limit) if _is_still_wanted(row)]
+        found = _unknown(accounts, since, limit, lock=_skip_locked())
+        rows = [row for row in found if _is_still_wanted(row)]
+        pace.debit(Counter(row.account_id for row in rows), now=now)
         return _lease(rows, SendState.DISPATCHING, me=me, now=now)
 
 
@@ -239,7 +243,14 @@ def _recover(row: Reply, now: datetime) -> int:
     )
 
 
-def _unknown(accounts: Sequence[int], since: datetime, limit: int) -> list[Reply]:
+def _skip_locked() -> str:
+    can = connection.features.has_select_for_update_skip_locked
+    return " for no key update of r skip locked" if can else ""
+
+
+def _unknown(
+    accounts: Sequence[int], since: datetime, limit: int, *, lock: str = ""
+) -> list[Reply]:
     with connection.cursor() as cursor:
         here = connection.ops.adapt_datetimefield_value(since)
         cursor.execute(_ANY_UNKNOWN, [here])
@@ -247,7 +258,7 @@ def _unknown(accounts: Sequence[int], since: datetime, limit: int) -> list[Reply
             return []
     marks = ", ".join(["%s"] * len(accounts))
     given = [*accounts, since, limit]
-    return list(Reply.objects.raw(_UNKNOWN.format(accounts=marks), given))
+    return list(Reply.objects.raw(_UNKNOWN.format(accounts=marks) + lock, given))
 
 
 def _is_still_wanted(row: Reply) -> bool:
@@ -265,7 +276,6 @@ def _lease(
         if state == SendState.DISPATCHING:
             row.attempts += 1
         row.save(update_fields=["state", "fence", "lease_by", "lease_until", "attempts"])
-    pace.debit(Counter(row.account_id for row in rows), now=now)
     return [_outbound(row) for row in rows]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from menting.server.health import Health
+from menting.server.limited import limited
 from menting.visits.door import Door
 from menting.visits.spool import SpoolError
 
@@ -30,6 +31,8 @@ OF_PROXIES = frozenset(
 )
 #: Answers whose page was shown or which went on by a landing link.
 SHOWN = frozenset({200, 302, 304})
+#: A roster; `api/` allows less of anything else.
+MOST_API_BYTES = 16 * 1024 * 1024
 
 
 class Front:
@@ -58,6 +61,8 @@ class Front:
             await self._health(scope, receive, send)
         elif path.startswith("/hooks/"):
             await self._hooks(scope, receive, send)
+        elif path.startswith("/api/"):
+            await limited(self._django, scope, receive, send, most=MOST_API_BYTES)
         elif path.startswith(("/@", "/l/")) and scope["method"] == "GET":
             await self._recorded(scope, receive, send)
         else:

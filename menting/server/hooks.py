@@ -1,7 +1,7 @@
 """`/hooks/CHANNEL/…`: what platforms call; proven, then parsed, then stored, then 200."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import parse_qsl
 
 import structlog
@@ -65,7 +65,7 @@ class Hooks:
             log.info("a webhook for no account", channel=name)
             raise _SaidError(404, "no account here is called that")
         answer = _taken(channel, hook, account)
-        await self._store(name, answer)
+        await self._store(name, account, answer)
         return answer
 
     def _channel(self, name: str) -> base.Channel:
@@ -74,16 +74,23 @@ class Hooks:
         except registry.UnknownChannelError:
             raise _SaidError(404, "there is no such channel") from None
 
-    async def _store(self, name: str, answer: HookAnswer) -> None:
+    async def _store(self, name: str, account: base.Account, answer: HookAnswer) -> None:
         """Store all that was told; only then may the platform hear that it was taken."""
         told = {handle: events for handle, events in answer.events.items() if events}
         if told:
             await bridge.call(_receive, name, told)
+        if answer.nudge:
+            await bridge.call(_nudge, name, answer.events or {account.handle: ()})
 
 
 def _receive(channel: str, told: Mapping[str, Sequence[Event]]) -> None:
     ids = state.ids_of(channel, told)
     hooked.receive({ids[handle]: told[handle] for handle in told if handle in ids})
+
+
+def _nudge(channel: str, handles: Iterable[str]) -> None:
+    for account_id in state.ids_of(channel, handles).values():
+        state.nudge(account_id)
 
 
 def _addressee(channel: base.Channel, hook: Hook) -> str:

@@ -11,6 +11,7 @@ from menting.base import clock
 from menting.base.folder import Folder
 from menting.campaigns import outbox
 from menting.people import erase, hooked
+from menting.users import answers
 from menting.workers import bridge
 
 log = structlog.get_logger(__name__)
@@ -26,6 +27,7 @@ async def run(folder: Folder, stop: asyncio.Event) -> None:
         clear_sessions,
         prune_texts,
         forget_hooks,
+        answers.forget_old,
         lambda: erase.finish(folder),
     ]
     while not stop.is_set():

@@ -1,12 +1,13 @@
 """What is particular to mail, against a real Postfix and Dovecot."""
 
 import asyncio
+import contextlib
 import dataclasses
 import imaplib
+import re
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ async def rig(mailhost: Mailhost) -> AsyncIterator[MailRig]:
     [
         ({"smtp_tls": "none"}, "without TLS"),
         ({"imap_tls": "plain"}, "starttls"),
+        ({"imap_tls": "starttls", "imap_port": "993"}, "993 is for tls"),
         ({"dkim_selector": "s1"}, "belong together"),
         ({"per_hour": "10", "domain_per_hour": "10"}, "either"),
     ],
@@ -54,6 +56,10 @@ def test_empty_cells_mean_the_usual() -> None:
     empty = dict.fromkeys(("smtp_port", "imap_port", "smtp_tls", "per_hour", "user"), "")
     read = MailSecret.model_validate(_LINE | empty)
     assert (read.smtp.port, read.imap.port, read.smtp.tls) == (465, 993, Tls.TLS)
+    begun = MailSecret.model_validate(
+        _LINE | {"smtp_tls": "starttls", "imap_tls": "starttls"}
+    )
+    assert (begun.smtp.port, begun.imap.port) == (587, 143)
 
 
 def test_a_stated_limit_binds_the_accounts_of_a_domain_or_one_alone() -> None:
@@ -83,6 +89,32 @@ async def test_what_cannot_work_needs_an_operator(
     with pytest.raises(base.AuthFailed, match=reason) as failed:
         await Mail().open(dataclasses.replace(account, **change), Vault().keep)
     assert "secret" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (rb"NO [UNAVAILABLE] not now", base.Throttled),
+        (rb"NO [AUTHENTICATIONFAILED] wrong", base.AuthFailed),
+        (rb"BAD what?", base.AuthFailed),
+        (rb"*", base.Unreachable),
+    ],
+)
+async def test_what_the_mailbox_says_to_a_password_decides(
+    rig: MailRig, words: bytes, error: type[base.ChannelError]
+) -> None:
+    account = await rig.account()
+    logged_in = re.compile(rb"OK (\[CAPABILITY [^\]]*\] )?Logged in")
+    rig.imap.always(lambda said: logged_in.sub(words, said))
+    with pytest.raises(error) as failed:
+        await rig.channel.open(account, Vault().keep)
+    assert "wrong" not in str(failed.value)
+
+
+async def test_what_greets_in_another_language_is_no_mailbox(rig: MailRig) -> None:
+    rig.imap.once(lambda _said: b"220 this is SMTP\r\n")
+    with pytest.raises(base.Unreachable):
+        await rig.channel.open(await rig.account(), Vault().keep)
 
 
 async def test_an_answer_is_a_reply_to_the_letter_and_leaves_it_unread(
@@ -189,22 +221,16 @@ async def test_the_wait_begins_anew_before_routers_forget_it(
         assert await heard.texts(3) == ["after 0", "after 1", "after 2"]
 
 
+@pytest.mark.parametrize("kind", ["tls", "starttls"])
 async def test_tls_protects_both_connections(
-    rig: MailRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rig: MailRig, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account, human = await rig.account(), await rig.human()
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-    async with (
-        tls.before(rig.host.smtp_port, tmp_path) as smtp,
-        tls.before(rig.host.imap_port, tmp_path) as imap,
-    ):
-        options = {
-            **account.options,
-            "smtp_port": smtp,
-            "smtp_tls": "tls",
-            "imap_port": imap,
-            "imap_tls": "tls",
-        }
+    monkeypatch.setenv("SSL_CERT_FILE", str(rig.host.certificate))
+    async with _protected(rig, kind) as (smtp, imap):
+        ports = {"smtp_port": smtp, "imap_port": imap}
+        kinds = {"smtp_tls": kind, "imap_tls": kind}
+        options = {**account.options, **ports, **kinds}
         protected = dataclasses.replace(account, options=options)
         session = await rig.channel.open(protected, Vault().keep)
         async with listening(session) as heard:
@@ -216,14 +242,25 @@ async def test_tls_protects_both_connections(
         assert len(await human.mails_of(account.handle)) == 1
 
 
-async def test_an_unknown_certificate_is_not_trusted(rig: MailRig, tmp_path: Path) -> None:
+@contextlib.asynccontextmanager
+async def _protected(rig: MailRig, kind: str) -> AsyncIterator[tuple[int, int]]:
+    if kind == "starttls":
+        yield rig.host.smtp_port, rig.host.imap_port
+        return
+    assert rig.host.certificate is not None
+    async with (
+        tls.before(rig.host.smtp_port, rig.host.certificate) as smtp,
+        tls.before(rig.host.imap_port, rig.host.certificate) as imap,
+    ):
+        yield smtp, imap
+
+
+@pytest.mark.parametrize("part", ["smtp", "imap"])
+async def test_an_unknown_certificate_is_not_trusted(rig: MailRig, part: str) -> None:
     account = await rig.account()
-    async with tls.before(rig.host.smtp_port, tmp_path) as smtp:
-        options = {**account.options, "smtp_port": smtp, "smtp_tls": "tls"}
-        with pytest.raises(base.Unreachable, match="CERTIFICATE"):
-            await rig.channel.open(
-                dataclasses.replace(account, options=options), Vault().keep
-            )
+    options = {**account.options, f"{part}_tls": "starttls"}
+    with pytest.raises(base.Unreachable, match="certificate verify failed"):
+        await rig.channel.open(dataclasses.replace(account, options=options), Vault().keep)
 
 
 async def test_a_listener_that_is_stopped_frees_its_thread_at_once(rig: MailRig) -> None:

@@ -21,6 +21,7 @@ ACTS = [
     "deliveries/{delivery}/resolve/",
     "accounts/signin/",
     "accounts/export/",
+    "accounts/retry/",
     "accounts/{account}/secret/",
     "accounts/{account}/invite/",
     "accounts/change/",
@@ -32,6 +33,8 @@ ACTS = [
     "settings/house/",
     "settings/own/",
     "settings/go-on/",
+    "settings/tokens/new/",
+    "settings/tokens/1/revoke/",
 ]
 
 

@@ -85,6 +85,10 @@ class MastodonRig:
         user = self.server.add(f"person{next(_numbers)}@elsewhere.example", "Lin")
         return MastodonHuman(self.server, user)
 
+    def users(self, human: MastodonHuman, account: Account) -> tuple[User, User]:
+        """Return a person and an account as the server knows them."""
+        return self.server.users[human.id[1:]], _user(self.server, account.handle)
+
     def spoil_events(self) -> None:
         """Put notifications without form before all that come from now on."""
 

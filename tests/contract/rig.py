@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import ClassVar, Protocol
 
 import pytest
+from typing_extensions import override
 
 from menting.channels.base import Account, Channel, Event, Peer, Session
 from tests.servers.proxy import Held
@@ -64,7 +65,7 @@ class Rig(Protocol):
     async def account(self, name: str = "Shop") -> Account:
         """Make an account with that name."""
 
-    async def human(self) -> AbleHuman:
+    async def human(self) -> Human:
         """Make a person."""
 
     def wrong(self, account: Account) -> Account:
@@ -94,6 +95,10 @@ class Rig(Protocol):
 
 class AbleRig(Rig, Protocol):
     """A rig with what only some platforms know."""
+
+    @override
+    async def human(self) -> AbleHuman:
+        """Make a person who can do what is in `able`."""
 
     async def expire(self, secret: Mapping[str, str]) -> None:
         """Let the platform forget the token in a kept secret ("tokens")."""

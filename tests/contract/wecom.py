@@ -11,10 +11,12 @@ import pytest
 
 from menting.base import clock
 from menting.channels import http
-from menting.channels.base import Account, Event
+from menting.channels.base import Account, Event, Session
 from menting.channels.hook import Hook, HookAnswer
 from menting.channels.wecom.channel import WeCom
-from tests.fakes.wecom import MSGID_REPEATED, FakeWeCom
+from tests.contract.rig import Vault
+from tests.fakes.wecom import FakeWeCom
+from tests.fakes.wecom_state import MSGID_REPEATED
 from tests.servers import proxy
 from tests.servers.proxy import Held, rewrite
 
@@ -87,6 +89,20 @@ class WeComRig:
     async def human(self) -> WeComHuman:
         """Make somebody in WeChat."""
         return WeComHuman(self.server, self.server.customer("Lin"))
+
+    async def served(self) -> tuple[Session, Account, WeComHuman]:
+        """Give a customer-service account to which somebody wrote."""
+        account, human = await self.account(), await self.human()
+        session = await self.channel.open(account, Vault().keep)
+        await human.greet(account, "hello")
+        return session, account, human
+
+    async def kept(self) -> tuple[Session, Account, str]:
+        """Give a member with a customer."""
+        account = await self.member()
+        person = self.server.customer("Lin")
+        self.server.add(name_of(account), person)
+        return await self.channel.open(account, Vault().keep), account, person
 
     def hook(self, told: Mapping[str, str], account: Account) -> HookAnswer:
         """Let WeCom call the account's address."""

@@ -1,8 +1,5 @@
 """A Mastodon server as its documentation describes it: REST, stream, keys and limits."""
 
-import itertools
-import json
-from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +8,8 @@ from aiohttp import web
 from typing_extensions import override
 
 from tests.fakes import mastodon_forms as forms
-from tests.fakes.mastodon_forms import DOMAIN, MENTION, ApiError, User
-from tests.fakes.platform import FakePlatform
+from tests.fakes.mastodon_forms import DOMAIN, ApiError, User
+from tests.fakes.mastodon_people import MastodonPeople
 
 MAX_CHARACTERS = 500
 WINDOW = timedelta(minutes=5)
@@ -21,28 +18,8 @@ PAGE, MOST_PAGE = 40, 80
 TOKEN_WRONG = "The access token is invalid"
 
 
-class FakeMastodon(FakePlatform):
+class FakeMastodon(MastodonPeople):
     """One server; `calls` is what it allows one account in five minutes."""
-
-    def __init__(self, *, calls: int = 300, streaming: bool = True) -> None:
-        super().__init__()
-        self.users: dict[str, User] = {}
-        self.calls, self.streaming = calls, streaming
-        #: Rounds in which an upload is still processed (202, then 206).
-        self.processing = 0
-        self.media: dict[str, dict[str, Any]] = {}
-        #: Texts as they were sent, by status.
-        self.sources: dict[str, str] = {}
-        self.twice = False
-        self._processing: defaultdict[str, int] = defaultdict(int)
-        self._numbers = itertools.count(1_000)
-
-    def add(self, acct: str, name: str) -> User:
-        """Register an account of this server, or let one of another be known here."""
-        token = "" if "@" in acct else f"token-of-{acct}"
-        user = User(str(next(self._numbers)), acct, name, token)
-        self.users[acct] = user
-        return user
 
     @override
     def routes(self) -> list[web.RouteDef]:
@@ -71,40 +48,6 @@ class FakeMastodon(FakePlatform):
             {"error": error.error}, status=error.status, headers=error.headers
         )
 
-    # What people do.
-
-    async def follow(self, person: User, target: User, kind: str = "follow") -> None:
-        """Let a person follow an account, or ask to."""
-        await self._notify(target, person, {"type": kind})
-
-    async def mention(
-        self, person: User, target: User, text: str, visibility: str = "direct", **rest: Any
-    ) -> str:
-        """Let a person write a status that names the account."""
-        status = self._write(person, f"@{target.acct} {text}", visibility)
-        status |= rest
-        await self._notify(target, person, {"type": "mention", "status": status})
-        return str(status["id"])
-
-    def direct(self, author: User, reader: User) -> list[str]:
-        """Return what an account wrote to a person alone, oldest first, without address."""
-        return [
-            self.sources[status["id"]].partition(" ")[2]
-            for status in author.statuses
-            if status["visibility"] == "direct"
-            and [named["acct"] for named in status["mentions"]] == [reader.acct]
-        ]
-
-    def on_wall(self, author: User) -> list[str]:
-        """Return what anybody sees of an account, oldest first."""
-        return [
-            self.sources[status["id"]]
-            for status in author.statuses
-            if status["visibility"] in ("public", "unlisted")
-        ]
-
-    # The API.
-
     async def _verify(self, request: web.Request) -> web.Response:
         user = self._who(request)
         return self._told(user, forms.account(user, self.url))
@@ -126,6 +69,7 @@ class FakeMastodon(FakePlatform):
             status
             for status in reversed(author.statuses)
             if author is user or status["visibility"] in ("public", "unlisted")
+            if int(status["id"]) < int(request.query.get("max_id", 10**18))
         ]
         return self._told(user, shown[: min(int(request.query.get("limit", 20)), 40)])
 
@@ -248,8 +192,6 @@ class FakeMastodon(FakePlatform):
             user.streams.discard(stream)
         return stream
 
-    # Within.
-
     def _who(self, request: web.Request) -> User:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         for user in self.users.values() if kind == "Bearer" and token else ():
@@ -281,50 +223,6 @@ class FakeMastodon(FakePlatform):
 
     def _told(self, user: User, told: Any, status: int = 200) -> web.Response:
         return web.json_response(told, status=status, headers=self._limits(user))
-
-    def _write(self, author: User, text: str, visibility: str) -> dict[str, Any]:
-        named = {
-            user.acct: user
-            for name, host in MENTION.findall(text)
-            if (user := self.users.get(name if host in ("", DOMAIN) else f"{name}@{host}"))
-        }
-        status = {
-            "id": str(next(self._numbers)),
-            "created_at": forms.iso(forms.now()),
-            "in_reply_to_id": None,
-            "sensitive": False,
-            "spoiler_text": "",
-            "visibility": visibility,
-            "content": forms.to_html(text, named, self.url),
-            "account": forms.account(author, self.url),
-            "media_attachments": [],
-            "mentions": [
-                {"id": user.id, "username": user.acct.partition("@")[0], "acct": acct}
-                for acct, user in named.items()
-            ],
-        }
-        self.sources[str(status["id"])] = text
-        author.statuses.append(status)
-        return status
-
-    async def _notify(self, target: User, person: User, what: dict[str, Any]) -> None:
-        notice = {
-            "id": str(next(self._numbers)),
-            "created_at": forms.iso(forms.now()),
-            "account": forms.account(person, self.url),
-            "filtered": target.filters_strangers,
-            **what,
-        }
-        target.notices.append(notice)
-        if notice["filtered"]:
-            return
-        frame = {
-            "stream": ["user:notification"],
-            "event": "notification",
-            "payload": json.dumps(forms.shown(notice)),
-        }
-        for stream in set(target.streams):
-            await stream.send_json(frame)
 
 
 @pytest.fixture

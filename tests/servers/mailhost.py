@@ -9,6 +9,7 @@ import pytest
 
 from menting.cli.demo.mailhost import Mailhost, MailhostError, find_servers
 from tests.missing import missing
+from tests.servers import tls
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,7 @@ def mailhost() -> Iterator[Mailhost]:
     # Not in pytest's own folder: that is root's alone, and the servers run as others.
     with tempfile.TemporaryDirectory(prefix="menting-mail-") as folder:
         Path(folder).chmod(0o755)
-        server = Mailhost(Path(folder))
+        server = Mailhost(Path(folder), certificate=tls.certificate(Path(folder)))
         asyncio.run(server.start())
         yield server
         asyncio.run(server.stop())

@@ -18,10 +18,10 @@ HOST = "127.0.0.1"
 
 
 @contextlib.asynccontextmanager
-async def before(port: int, folder: Path) -> AsyncIterator[int]:
-    """Listen with TLS within the block, and return where; its word is `folder/cert.pem`."""
+async def before(port: int, pem: Path) -> AsyncIterator[int]:
+    """Listen with TLS within the block, and return where."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_certificate(folder))
+    context.load_cert_chain(pem)
     pumps: set[asyncio.Task[None]] = set()
 
     async def _meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,7 +47,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-def _certificate(folder: Path) -> Path:
+def certificate(folder: Path) -> Path:
+    """Return `folder/cert.pem` for 127.0.0.1 with its key, made if it is missing."""
     file = folder / "cert.pem"
     if file.exists():
         return file

@@ -447,6 +447,8 @@ async def test_at_rest_a_keeper_asks_indexes_alone_and_writes_nothing(
         asked = await bridge.call(_asked, keeper, mine)
     assert len(asked) == 3
     assert all(query["sql"].startswith("SELECT") for query in asked)
+    if connection.vendor != "sqlite":
+        return  # each database tells its plans in words of its own
     plans = await bridge.call(_plans, [query["sql"] for query in asked])
     assert all("INDEX account_" in plan for plan in plans)
 

@@ -25,6 +25,11 @@ class Server:
     tls: Tls
 
 
+#: RFC 8314, RFC 6409, RFC 9051.
+_SMTP_PORTS = {Tls.TLS: 465, Tls.STARTTLS: 587, Tls.NONE: 25}
+_IMAP_PORTS = {Tls.TLS: 993, Tls.STARTTLS: 143, Tls.NONE: 143}
+
+
 class MailSecret(BaseModel):
     """The columns of a roster line; `handle` is the mail address."""
 
@@ -35,14 +40,18 @@ class MailSecret(BaseModel):
     smtp_host: str = Field(
         description="the server that takes mail", examples=["smtp.example.org"]
     )
-    smtp_port: int = Field(465, description="its port", examples=[465])
+    smtp_port: int = Field(
+        0, description="its port; empty: 465, or 587 for starttls", ge=0, le=65535
+    )
     smtp_tls: Tls = Field(
         Tls.TLS, description="tls, starttls or none (loopback only)", examples=["tls"]
     )
     imap_host: str = Field(
         description="the server that holds the mailbox", examples=["imap.example.org"]
     )
-    imap_port: int = Field(993, description="its port", examples=[993])
+    imap_port: int = Field(
+        0, description="its port; empty: 993, or 143 for starttls", ge=0, le=65535
+    )
     imap_tls: Tls = Field(
         Tls.TLS, description="tls, starttls or none (loopback only)", examples=["tls"]
     )
@@ -60,15 +69,12 @@ class MailSecret(BaseModel):
         0, description="or all accounts of its domain at that server together", ge=0
     )
 
-    @field_validator("smtp_port", "imap_port", "smtp_tls", "imap_tls", mode="before")
+    @field_validator("smtp_tls", "imap_tls", mode="before")
     @classmethod
-    def _usual(cls, value: object, told: object) -> object:
-        # An empty cell of a sheet: the usual one.
-        if value != "":
-            return value
-        return cls.model_fields[getattr(told, "field_name", "")].default
+    def _usual(cls, value: object) -> object:
+        return Tls.TLS if value == "" else value
 
-    @field_validator("per_hour", "domain_per_hour", mode="before")
+    @field_validator("smtp_port", "imap_port", "per_hour", "domain_per_hour", mode="before")
     @classmethod
     def _none(cls, value: object) -> object:
         return 0 if value == "" else value
@@ -78,6 +84,8 @@ class MailSecret(BaseModel):
         for server in (self.smtp, self.imap):
             if server.tls is Tls.NONE and not _is_loopback(server.host):
                 raise ValueError("without TLS only a server on this machine may be used")
+            if server.tls is Tls.STARTTLS and server.port in (465, 993):
+                raise ValueError(f"port {server.port} is for tls, not for starttls")
         if bool(self.dkim_selector) != bool(self.dkim_key.get_secret_value()):
             raise ValueError("dkim_selector and dkim_key belong together")
         if self.per_hour and self.domain_per_hour:
@@ -87,12 +95,14 @@ class MailSecret(BaseModel):
     @property
     def smtp(self) -> Server:
         """Return the server that takes mail."""
-        return Server(self.smtp_host, self.smtp_port, self.smtp_tls)
+        port = self.smtp_port or _SMTP_PORTS[self.smtp_tls]
+        return Server(self.smtp_host, port, self.smtp_tls)
 
     @property
     def imap(self) -> Server:
         """Return the server that holds the mailbox."""
-        return Server(self.imap_host, self.imap_port, self.imap_tls)
+        port = self.imap_port or _IMAP_PORTS[self.imap_tls]
+        return Server(self.imap_host, port, self.imap_tls)
 
 
 def _is_loopback(host: str) -> bool:

@@ -104,7 +104,8 @@ class Mastodon(base.Channel):
             streaming=rules.streaming,
             visibility=secret.visibility,
         )
-        statuses = Statuses(wire, str(told.get("id")), rules.limits)
+        host = account.handle.rpartition("@")[2]
+        statuses = Statuses(wire, str(told.get("id")), rules.limits, host=host)
         return MastodonSession(wire, profile, statuses, terms)
 
     @override
@@ -162,16 +163,23 @@ def _rules(told: dict[str, Any], server: str) -> Rules:
     configuration = _object(told, "configuration")
     statuses, urls = _object(configuration, "statuses"), _object(configuration, "urls")
     default = Limits()
-    streaming = urls.get("streaming")
     return Rules(
         str(told.get("domain") or ""),
-        streaming if isinstance(streaming, str) else server,
+        streaming(urls.get("streaming"), server),
         Limits(
             _number(statuses, "max_characters", default.characters),
             _number(statuses, "characters_reserved_per_url", default.url_length),
         ),
         clock.now() + RULES_FOR,
     )
+
+
+def streaming(told: object, server: str) -> str:
+    """Return where the stream is; a token goes nowhere in the clear that came sealed."""
+    if not isinstance(told, str) or not told:
+        return server
+    is_sealed = urlsplit(told).scheme in ("wss", "https")
+    return told if is_sealed or not server.startswith("https:") else server
 
 
 def _object(told: dict[str, Any], name: str) -> dict[str, Any]:

@@ -24,8 +24,8 @@ PAGE_LIMIT = 80
 FULL_PAGE = 15
 #: A mention that others can read as well, as a `Peer.id`: "public:@lin@example.org".
 PUBLIC = "public:"
-#: How many hear a status without a list of readers; only more than one matters.
-CROWD = 1_000
+#: Taken where nobody counts the readers: a public status is no dialogue.
+UNKNOWN_AUDIENCE = 3
 _NEXT_PLACE = re.compile(r'[?&]min_id=([^&>]+)[^>]*>\s*;\s*rel="?prev')
 
 
@@ -131,7 +131,7 @@ class Notices:
 
     def _audience(self, status: Status, sender: base.Profile) -> int:
         if status.visibility != "direct":
-            return CROWD
+            return UNKNOWN_AUDIENCE
         named = {self.full(person.acct).lower() for person in status.mentions}
         return len((named | {sender.id.lower()}) - {self._me.lower()})
 

@@ -24,6 +24,8 @@ SETTLE_SECONDS = 10.0
 #: Large pictures are processed after the upload.
 MEDIA_SECONDS = 30.0
 MEDIA_LOOK_SECONDS = 1.0
+#: Of 40 statuses each: more than an account may write while a key is remembered.
+MOST_PAGES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,9 @@ class Draft:
 class Statuses:
     """The statuses of one account."""
 
-    def __init__(self, wire: Wire, account_id: str, limits: Limits) -> None:
+    def __init__(self, wire: Wire, account_id: str, limits: Limits, *, host: str) -> None:
         self._wire, self._account_id, self._limits = wire, account_id, limits
+        self._host = host
 
     async def write(self, draft: Draft, message: base.Outgoing) -> base.Receipt:
         """Publish a status.
@@ -92,10 +95,14 @@ class Statuses:
         """Return the id of a status that says this and is younger than a key, else ""."""
         path = f"/api/v1/accounts/{self._account_id}/statuses"
         query = {"limit": "40", "exclude_reblogs": "true"}
-        told, _ = await self._wire.many(path, query=query)
-        for item in told:
-            if _is(item, draft, words):
-                return str(item["id"])
+        for _ in range(MOST_PAGES):
+            told, _answer = await self._wire.many(path, query=query)
+            for item in told:
+                if _is(item, draft, words, self._host):
+                    return str(item["id"])
+            if not (told and _is_young(told[-1])):
+                break
+            query["max_id"] = str(told[-1]["id"])
         return ""
 
     async def _upload(self, image: base.Image) -> str:
@@ -140,17 +147,31 @@ class Statuses:
             log.warning("a status without reader stays", reason=str(error))
 
 
-def _is(item: Any, draft: Draft, words: str) -> bool:
+def _is(item: Any, draft: Draft, words: str, host: str) -> bool:
     """Say whether a status is ours: the same words to the same person, of late."""
     try:
-        at = datetime.fromisoformat(item["created_at"])
         said = text.plain(item["content"])
         return (
-            clock.now() - at < KEY_FOR
+            _is_young(item)
             and item["visibility"] == draft.visibility
-            and bool(item["mentions"]) == bool(draft.to)
+            and _is_to(item["mentions"], draft.to, host)
             and _bare(said, draft) == _bare(words, draft)
         )
+    except (TypeError, KeyError, AttributeError):
+        return False
+
+
+def _is_to(mentions: list[dict[str, str]], to: str, host: str) -> bool:
+    """Say whether `to` alone is named, or nobody; people of our host stand without it."""
+    named = [person["acct"].lower() for person in mentions]
+    full = [f"@{acct}" if "@" in acct else f"@{acct}@{host.lower()}" for acct in named]
+    return full == ([to.lower()] if to else [])
+
+
+def _is_young(item: Any) -> bool:
+    try:
+        at = datetime.fromisoformat(item["created_at"])
+        return isinstance(item["id"], str) and clock.now() - at < KEY_FOR
     except (TypeError, KeyError, ValueError):
         return False
 

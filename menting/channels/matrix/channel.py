@@ -44,9 +44,7 @@ class MatrixSecret(BaseModel):
     )
     token: SecretStr = Field(SecretStr(""), description="an access token")
     appservice: str = Field(
-        "",
-        description="the id of the application service that the account belongs to, if any",
-        examples=["menting"],
+        "", description="the id of the application service that the account belongs to"
     )
     as_token: SecretStr = Field(
         SecretStr(""), description="the service's own token, as in its registration"

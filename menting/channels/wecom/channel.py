@@ -52,7 +52,9 @@ class WeComSecret(BaseModel):
         examples=["jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"],
     )
     kind: Literal["", "customer_service", "member"] = Field(
-        "", description="empty: a NAME that begins with wk is a customer-service account"
+        "",
+        description="empty: a NAME that begins with wk is a customer-service account",
+        examples=["customer_service"],
     )
     api: str = Field(API, description="the address of WeCom's API", examples=[API])
     calls: int = Field(

@@ -46,15 +46,22 @@ class ContactsSession(base.Session):
         # Customers come by callbacks alone; here only what waits is asked after.
         self._tasks.load(resume)
         stored = resume
-        while True:
-            if self._tasks.dump() != stored:
-                stored = self._tasks.dump()
-                await deliver([], stored)
-            if told := await self._tasks.look():
+
+        async def _store(told: list[base.Event]) -> None:
+            nonlocal stored
+            if told or self._tasks.dump() != stored:
                 stored = self._tasks.dump()
                 await deliver(told, stored)
-            elif self._tasks.dump() == stored:
-                await self._bell.wait(self._tasks.pause())
+
+        while True:
+            await _store([])
+            try:
+                told = await self._tasks.look()
+            except base.ChannelError:
+                await _store([])  # what was sent meanwhile outlives this session
+                raise
+            await _store(told)
+            await self._bell.wait(self._tasks.pause())
 
     @override
     async def fetch_profile(self, person: str) -> base.Profile:

@@ -28,12 +28,14 @@ class MailhostError(Exception):
 class Mailhost:
     """A Postfix that takes mail and a Dovecot that holds it, gone with the folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, certificate: Path | None = None) -> None:
         """Use `folder`, which users other than root must be able to enter.
+
+        With a certificate and its key in one PEM file, both offer STARTTLS.
 
         Raises MailhostError.
         """
-        self._folder = folder
+        self._folder, self.certificate = folder, certificate
         self._postfix, self._dovecot = find_servers()
         self._ports = Ports(*(free_port() for _ in Ports._fields))
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -111,10 +113,10 @@ class Mailhost:
         shutil.chown(folder / "data", "postfix")
         shutil.chown(folder / "mail", "mail", "mail")
         (folder / "taken").write_text(mailhost_conf.taken())
-        (postfix / "main.cf").write_text(mailhost_conf.main_cf(folder, self._ports))
+        given = (folder, self._ports, self.certificate)
+        (postfix / "main.cf").write_text(mailhost_conf.main_cf(*given))
         (postfix / "master.cf").write_text(mailhost_conf.master_cf(self._ports))
-        settings = mailhost_conf.dovecot_conf(folder, self._ports)
-        (folder / "dovecot.conf").write_text(settings)
+        (folder / "dovecot.conf").write_text(mailhost_conf.dovecot_conf(*given))
 
     def _run(self, *command: str) -> None:
         with (self._folder / "out").open("ab") as out:

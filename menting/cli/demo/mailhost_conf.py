@@ -21,8 +21,14 @@ class Ports(NamedTuple):
     auth: int
 
 
-def main_cf(folder: Path, ports: Ports) -> str:
-    """Return Postfix's main.cf: no DNS, no TLS, and delivery to Dovecot by LMTP."""
+def main_cf(folder: Path, ports: Ports, certificate: Path | None) -> str:
+    """Return Postfix's main.cf: no DNS, STARTTLS if wanted, LMTP to Dovecot."""
+    tls = "smtpd_tls_security_level = none\n"
+    if certificate is not None:
+        tls = (
+            "smtpd_tls_security_level = may\n"
+            f"smtpd_tls_cert_file = {certificate}\nsmtpd_tls_key_file = {certificate}\n"
+        )
     return f"""\
 compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -47,8 +53,7 @@ smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = inet:127.0.0.1:{ports.auth}
 smtpd_client_connection_count_limit = 0
-smtpd_tls_security_level = none
-smtp_dns_support_level = disabled
+{tls}smtp_dns_support_level = disabled
 virtual_mailbox_domains = {SHOPS}, {PEOPLE}
 virtual_mailbox_maps = regexp:{folder}/taken
 virtual_transport = lmtp:inet:127.0.0.1:{ports.lmtp}
@@ -83,20 +88,22 @@ def taken() -> str:
     return f"if !/^{NOBODY}@/\n/@/ taken\nendif\n"
 
 
-def dovecot_conf(folder: Path, ports: Ports) -> str:
+def dovecot_conf(folder: Path, ports: Ports, certificate: Path | None) -> str:
     """Return Dovecot's settings: mail in Maildirs, LMTP, and SASL for Postfix.
 
     A passwd file for each user: one for all would be read again once a second only, and
     whoever signed in before were refused and made to wait.
     """
+    tls = "ssl = no\n"
+    if certificate is not None:
+        tls = f"ssl = yes\nssl_cert = <{certificate}\nssl_key = <{certificate}\n"
     return f"""\
 base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/dovecot.log
 protocols = imap lmtp
 listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
+{tls}disable_plaintext_auth = no
 auth_mechanisms = plain login
 auth_failure_delay = 0
 mail_location = maildir:{folder}/mail/%u
