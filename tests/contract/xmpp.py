@@ -103,6 +103,12 @@ class XmppRig:
         """Return the account with a password that is not its own."""
         return dataclasses.replace(account, secret={"password": "wrong"})
 
+    def with_new_password(self, account: Account) -> Account:
+        """Change the password on the server as well."""
+        name = account.handle.partition("@")[0]
+        self._server.set_password(name, "another")
+        return dataclasses.replace(account, secret={"password": "another"})
+
     def hasten(self, patch: pytest.MonkeyPatch) -> None:
         """Shorten every wait."""
         patch.setattr(wire, "ANSWER_SECONDS", 1.0)

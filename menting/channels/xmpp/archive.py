@@ -69,7 +69,10 @@ class Archive:
         return True
 
     async def since(self, place: Place) -> AsyncIterator[Page]:
-        """Go on from a place, the oldest first; from its time when its message is gone."""
+        """Go on from a place, the oldest first; from its time when its message is gone.
+
+        Raises Unreachable when the archive cannot be read now, and as `Wire.ask` does.
+        """
         after = place.after
         while True:
             start = None if after else (place.at or clock.now()) - SKEW
@@ -77,7 +80,7 @@ class Archive:
                 page = await self._ask(after=after, start=start)
             except base.Refused as error:
                 if not after or str(error) != "item-not-found":
-                    raise
+                    raise base.Unreachable(f"cannot read the archive: {error}") from error
                 after = ""
                 continue
             yield page
@@ -85,8 +88,8 @@ class Archive:
                 return
             after = page.items[-1].id
 
-    async def find(self, person: str, known: str) -> Archived | None:
-        """Return a message of ours to a person by its `origin-id` (XEP-0359).
+    async def find(self, person: str, key: str) -> str:
+        """Return the `origin-id` (XEP-0359) of a message to a person that begins so, or "".
 
         Raises Uncertain when so much was written since that it is not looked through.
         """
@@ -94,10 +97,10 @@ class Archive:
         for _ in range(MOST_PAGES):
             page = await self._ask(before=before, person=person, start=start)
             for item in page.items:
-                if _origin(item.message) == known:
-                    return item
+                if (known := _origin(item.message)).startswith(key):
+                    return known
             if page.is_last or not page.items:
-                return None
+                return ""
             before = page.items[0].id
         raise base.Uncertain("too much was written since to look through")
 

@@ -14,8 +14,8 @@ from menting.base.pace import Rate
 from menting.channels import base
 from menting.channels.xmpp import archive, client, reading
 from menting.channels.xmpp.address import AddressSession
-from menting.channels.xmpp.client import DIRECT_TLS_PORTS, Address
 from menting.channels.xmpp.component import Component
+from menting.channels.xmpp.lookup import DIRECT_TLS_PORTS, Address, Lookup
 from menting.channels.xmpp.options import XmppSecret
 from menting.channels.xmpp.post import Ids
 from menting.channels.xmpp.session import ClientSession
@@ -39,6 +39,7 @@ class Xmpp(base.Channel):
         # Its errors quote what people wrote.
         logging.getLogger("slixmpp").setLevel(logging.CRITICAL + 1)
         self._trust = trust
+        self._lookup = Lookup()
         #: By connection and domain; a future while it is being made.
         self._components: dict[_Key, asyncio.Task[Component]] = {}
 
@@ -77,7 +78,7 @@ class Xmpp(base.Channel):
         signed_in = await client.sign_in(
             account,
             password=password,
-            addresses=await _addresses(account.handle, secret),
+            addresses=await self._addresses(account.handle, secret),
             trust=self._trust or client.trusted(),
             owner=session,
         )
@@ -87,6 +88,12 @@ class Xmpp(base.Channel):
             signed_in.drop()
             raise
         return session
+
+    async def _addresses(self, handle: str, secret: XmppSecret) -> list[Address]:
+        if not secret.host:
+            return await self._lookup.find(handle.partition("@")[2])
+        is_direct = secret.tls and secret.port in DIRECT_TLS_PORTS
+        return [Address(secret.host, secret.port, is_direct, is_plain=not secret.tls)]
 
     async def _attach(self, account: base.Account, secret: XmppSecret) -> AddressSession:
         domain = account.handle.partition("@")[2]
@@ -132,13 +139,6 @@ def _is_over(making: asyncio.Task[Component]) -> bool:
         return False
     is_made = not making.cancelled() and making.exception() is None
     return not is_made or bool(making.result().wire.lost)
-
-
-async def _addresses(handle: str, secret: XmppSecret) -> list[Address]:
-    if not secret.host:
-        return await client.look_up(handle.partition("@")[2])
-    is_direct = secret.tls and secret.port in DIRECT_TLS_PORTS
-    return [Address(secret.host, secret.port, is_direct, is_plain=not secret.tls)]
 
 
 def _checked(account: base.Account) -> XmppSecret:

@@ -38,9 +38,8 @@ class XmppSecret(BaseModel):
     )
     component: str = Field(
         "",
-        description="HOST:PORT of a server on this machine for which the domain is a "
-        "component (XEP-0114), instead of a password",
-        examples=["127.0.0.1:5347"],
+        description="instead of a password: where a server on this machine takes the "
+        "domain as its component (XEP-0114), such as 127.0.0.1:5347",
     )
     component_secret: SecretStr = Field(
         SecretStr(""),
@@ -50,7 +49,7 @@ class XmppSecret(BaseModel):
     microblog: bool = Field(
         False,
         description="yes: its wall is the account's microblog, open to everybody",
-        examples=["yes"],
+        examples=["no"],
     )
     accept_subscriptions: bool = Field(
         True,

@@ -7,33 +7,36 @@ from menting.channels import base
 from menting.channels.base import EventType
 from menting.channels.xmpp import reading, refusal, xml
 
-_HALF = 24
+_KEY = 32
 
 
 class Ids:
-    """Ids of one account's messages: a key and a person give them, the same at each try.
+    """Ids of one account's messages: the same at each try, and bound to the addressee.
 
-    The second half proves to whom the message went: an error can be sent by anybody, and
-    only the addressee's counts.
+    An error can be sent by anybody, and only the addressee's counts: the second part of an
+    id proves to whom the message went. The first part does not change with the password.
     """
 
     def __init__(self, me: str, secret: str) -> None:
-        # All addresses of a component have one secret.
-        self._secret = f"{me}\0{secret}".encode()
+        self._me, self._secret = me, secret.encode()
+
+    def key(self, person: str, key: str) -> str:
+        """Return the first part of an id, by which the message is found again."""
+        return reading.digest(self._me, person, key)
 
     def of(self, person: str, key: str) -> str:
         """Return the id of a message to a person."""
-        first = self._mac("key", key)
-        return first + self._mac(person, first)
+        first = self.key(person, key)
+        return first + self._proof(person, first)
 
     def is_of(self, known: str, person: str) -> bool:
         """Tell whether a message with that id went to that person."""
-        first, second = known[:_HALF], known[_HALF:]
-        return hmac.compare_digest(second.encode(), self._mac(person, first).encode())
+        first, proof = known[:_KEY], known[_KEY:]
+        return hmac.compare_digest(proof.encode(), self._proof(person, first).encode())
 
-    def _mac(self, *parts: str) -> str:
-        told = "\0".join(parts).encode()
-        return hmac.new(self._secret, told, "sha256").hexdigest()[:_HALF]
+    def _proof(self, person: str, first: str) -> str:
+        told = f"{self._me}\0{person}\0{first}".encode()
+        return hmac.new(self._secret, told, "sha256").hexdigest()[:24]
 
 
 def message(space: str, *, to: str, known: str, text: str) -> Element:

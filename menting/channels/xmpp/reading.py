@@ -140,9 +140,10 @@ def moment(late: Element | None) -> datetime:
     now = clock.now()
     try:
         told = datetime.fromisoformat(late.get("stamp", "") if late is not None else "")
-    except ValueError:
+        at = told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the year 1, east of Greenwich
         return now
-    return min(now, told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC))
+    return min(now, at)
 
 
 def _nick(stanza: Element) -> Element | None:

@@ -103,8 +103,8 @@ class ClientSession(base.Session):
     @override
     async def send(self, to: base.Peer, message: base.Outgoing) -> base.Receipt:
         wire, known = self._client.wire, self._ids.of(to.id, message.key)
-        if message.again and await self._was_taken(to.id, known):
-            return base.Receipt(known, clock.now())
+        if message.again and (taken := await self._taken(to.id, message.key)):
+            return base.Receipt(taken, clock.now())
         await wire.send(post.message(wire.space, to=to.id, known=known, text=message.text))
         return base.Receipt(known, clock.now())
 
@@ -112,7 +112,7 @@ class ClientSession(base.Session):
     async def post(self, wall: base.Peer, message: base.Outgoing) -> base.Receipt:
         if self._wall is None or wall.id not in ("", self._me):
             raise base.Unsupported("this is not the account's wall")
-        known = self._ids.of(self._me, message.key)
+        known = self._ids.key(self._me, message.key)
         await self._wall.post(known, message)
         return base.Receipt(known, clock.now())
 
@@ -161,11 +161,12 @@ class ClientSession(base.Session):
                 to = item.event.peer.id
                 wire.tell(xml.stanza(wire.space, "presence", to, type="subscribed"))
 
-    async def _was_taken(self, person: str, known: str) -> bool:
+    async def _taken(self, person: str, key: str) -> str:
+        """Return the id under which the server has a message; "" when it has it not."""
         if self._archive is None:
             raise base.Uncertain("the server keeps no archive to look in")
         try:
-            return await self._archive.find(person, known) is not None
+            return await self._archive.find(person, self._ids.key(person, key))
         except (base.Refused, base.Throttled) as error:
             raise base.Uncertain(f"cannot look in the archive: {error}") from error
 

@@ -49,6 +49,8 @@ class Wire:
         self.lost = ""
         self._answers: dict[str, asyncio.Future[Element]] = {}
         self._messages: dict[str, acks.Taken] = {}
+        self._echoing: asyncio.Task[None] | None = None
+        self._echo_turn = asyncio.Lock()
         for name in UNWANTED:
             xmpp.remove_handler(name)
         xmpp.add_filter("out_sync", self._count)
@@ -75,7 +77,7 @@ class Wire:
                 self.say(acks.ASK)
                 await _within(taken, None)
             else:
-                await self.echo()
+                await self._next_echo()
                 if taken.done():
                     taken.result()  # an error came back before the echo
 
@@ -127,6 +129,18 @@ class Wire:
         with contextlib.suppress(base.Refused, base.Throttled):
             await self.ask(iq)
 
+    async def _next_echo(self) -> None:
+        """Wait for an echo of what is written by now; one serves all who wait meanwhile."""
+        if self._echoing is None:
+            self._echoing = asyncio.create_task(self._echo_in_turn(), name="xmpp echo")
+            self._echoing.add_done_callback(_heard_of)
+        await asyncio.shield(self._echoing)
+
+    async def _echo_in_turn(self) -> None:
+        async with self._echo_turn:
+            self._echoing = None  # who comes from here on needs the one after
+            await self.echo()
+
     def _count(self, stanza: StanzaBase) -> StanzaBase:
         """Count a stanza as it is written, be it ours or slixmpp's."""
         name, known = xml.name_of(stanza.xml), stanza.xml.get("id", "")
@@ -173,6 +187,12 @@ def _waiting(
         table.pop(known, None)
         if not future.cancel() and not future.cancelled():
             future.exception()  # was heard of, so that asyncio does not complain
+
+
+def _heard_of(task: asyncio.Task[None]) -> None:
+    """Keep asyncio from complaining when all who waited have given up."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _fail(waiting: Iterable[asyncio.Future[T]], error: base.ChannelError) -> None:

@@ -45,11 +45,15 @@ class Prosody:
 
     def register(self, *names: str) -> None:
         """Make accounts: for each a file as Prosody itself would write it."""
+        for name in names:
+            self.set_password(name, self.password(name))
+
+    def set_password(self, name: str, password: str) -> None:
+        """Give an account this password from now on."""
         accounts = self._folder / "data" / HOST / "accounts"
         accounts.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            told = f'return {{ ["password"] = "{self.password(name)}"; }};\n'
-            accounts.joinpath(f"{_escaped(name)}.dat").write_text(told)
+        told = f'return {{ ["password"] = "{password}"; }};\n'
+        accounts.joinpath(f"{_escaped(name)}.dat").write_text(told)
 
     def columns(self, name: str) -> dict[str, str]:
         """Return what a roster line of an account holds beside its address."""

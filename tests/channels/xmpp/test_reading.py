@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,7 @@ from menting.channels.xmpp.reading import Reader
 
 ME = "shop@example.org"
 READER = Reader(ME, archives=True)
+IDS = Ids(ME, "secret")
 
 
 def _stanza(markup: str, name: str = "message", **attributes: str) -> Element:
@@ -65,12 +66,36 @@ def test_what_waited_at_the_server_has_its_time_and_moves_no_place() -> None:
     assert (told[0].id, told[1]) == ("a1", "")
 
 
-@pytest.mark.parametrize("stamp", ["noon", "", "2999-01-01T00:00:00Z", "2026-13-01"])
+@pytest.mark.parametrize(
+    "stamp", ["noon", "", "2999-01-01T00:00:00Z", "2026-13-01", "0001-01-01T00:00:00+23:00"]
+)
 def test_a_time_that_cannot_be_is_now(stamp: str) -> None:
     late = f"<delay xmlns='urn:xmpp:delay' stamp='{stamp}'/>"
     told = READER.message(_stanza(f"<body>x</body>{late}"))
     assert told is not None
     assert abs((clock.now() - told[0].at).total_seconds()) < 5
+
+
+STRANGERS = st.just("eve@example.org/x") | st.text()
+KINDS = st.sampled_from(["chat", "error", "subscribe", "unsubscribe"]) | st.text()
+
+
+@given(STRANGERS, KINDS, st.lists(st.text(), min_size=4, max_size=4))
+def test_whatever_a_stranger_sends_breaks_nothing(
+    sender: str, kind: str, said: list[str]
+) -> None:
+    known, stamp, by, body = said
+    told = {"from": sender, "type": kind, "id": known}
+    stanza = Element("{jabber:client}message", told)
+    SubElement(stanza, "{urn:xmpp:delay}delay", stamp=stamp)
+    SubElement(stanza, "{urn:xmpp:sid:0}stanza-id", by=by)
+    SubElement(stanza, "{jabber:client}body").text = body
+    heard = READER.message(stanza)
+    assert heard is None or "@" in sender
+    assert post.bounced(stanza, IDS) is None
+    event = READER.presence(stanza)
+    assert event is None or kind in ("subscribe", "unsubscribe", "unsubscribed")
+    assert isinstance(refusal.of(stanza), base.ChannelError)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import logging
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -13,20 +12,11 @@ from menting.channels.base import EventType, Outgoing, Peer
 from menting.channels.xmpp import session as sessions
 from menting.channels.xmpp.channel import Xmpp
 from menting.cli.demo.prosody import Prosody
-from menting.cli.demo.prosody_lua import Certificate
 from tests.contract.rig import Vault, at, listening, reopened
-from tests.contract.xmpp import SENT, XmppRig, xmpp_rig
-from tests.servers import certificate
+from tests.contract.xmpp import SENT, XmppRig
 from tests.servers.jabber import Person
 
 pytestmark = pytest.mark.prosody
-
-
-@pytest.fixture
-async def rig(prosody: Prosody) -> AsyncIterator[XmppRig]:
-    """Give a rig of the contract suite."""
-    async with xmpp_rig(prosody) as made:
-        yield made
 
 
 def _with(account: base.Account, **options: object) -> base.Account:
@@ -37,61 +27,6 @@ async def _owner(prosody: Prosody, account: base.Account, device: str) -> Person
     owner = Person(prosody, account.handle.partition("@")[0], device)
     await owner.sign_in()
     return owner
-
-
-async def test_an_account_signs_in_over_tls(
-    rig: XmppRig, prosody: Prosody, authority: Certificate
-) -> None:
-    """STARTTLS, with the domain's name in the certificate and not the host's."""
-    channel = Xmpp(certificate.trusting(authority.certificate))
-    account = _with(await rig.account(), tls=True, port=prosody.ports.client)
-    session = await channel.open(account, Vault().keep)
-    human = await rig.human()
-    async with listening(session) as heard:
-        await human.greet(account, "hello")
-        await heard.texts(1)
-        await session.send(at(human.id), Outgoing("key-tls", "hello yourself"))
-    assert await human.received("", account) == ["hello yourself"]
-
-
-async def test_tls_from_the_first_byte_is_taken_on_its_port(
-    rig: XmppRig, prosody: Prosody, authority: Certificate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "menting.channels.xmpp.channel.DIRECT_TLS_PORTS", {prosody.ports.tls}
-    )
-    channel = Xmpp(certificate.trusting(authority.certificate))
-    account = _with(await rig.account(), tls=True, port=prosody.ports.tls)
-    session = await channel.open(account, Vault().keep)
-    assert session.profile.id == account.handle
-    await session.close()
-
-
-async def test_a_certificate_that_nobody_vouches_for_is_not_taken(
-    rig: XmppRig, prosody: Prosody
-) -> None:
-    account = _with(await rig.account(), tls=True, port=prosody.ports.client)
-    with pytest.raises(base.Unreachable, match="certificate"):
-        await rig.channel.open(account, Vault().keep)
-
-
-async def test_no_password_goes_to_a_server_that_hides_its_tls(
-    rig: XmppRig, prosody: Prosody, authority: Certificate
-) -> None:
-    said: list[bytes] = []
-    rig.proxy.always(lambda told: re.sub(rb"<starttls[^>]*/>", b"", told))
-
-    def _note(told: bytes) -> bytes:
-        said.append(told)
-        return told
-
-    rig.proxy.always_up(_note)
-    channel = Xmpp(certificate.trusting(authority.certificate))
-    account = _with(await rig.account(), tls=True)
-    with pytest.raises(base.AuthFailed, match="safe"):
-        await channel.open(account, Vault().keep)
-    assert said
-    assert b"<auth" not in b"".join(said)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +126,19 @@ async def test_what_was_written_into_a_broken_line_is_looked_for_first(
     for _ in range(2):
         again = Outgoing("key-broken", "once", again=True)
         assert (await session.send(at(human.id), again)).message_id
+    assert await human.received("", account) == ["once"]
+    await session.close()
+
+
+async def test_a_message_is_found_again_after_a_change_of_password(rig: XmppRig) -> None:
+    account, human = await rig.account(), await rig.human()
+    session = await rig.channel.open(account, Vault().keep)
+    sent = await session.send(at(human.id), Outgoing("key-kept", "once"))
+    await session.close()
+    account = rig.with_new_password(account)
+    session = await rig.channel.open(account, Vault().keep)
+    again = await session.send(at(human.id), Outgoing("key-kept", "once", again=True))
+    assert again.message_id == sent.message_id
     assert await human.received("", account) == ["once"]
     await session.close()
 
