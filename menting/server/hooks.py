@@ -107,6 +107,9 @@ def _taken(channel: base.Channel, hook: Hook, account: base.Account) -> HookAnsw
     except ForgedError as error:
         log.warning("a webhook was not proven", channel=channel.name, reason=str(error))
         raise _SaidError(401, "not proven to come from the platform") from None
+    except base.ChannelError as error:
+        log.warning("a webhook of an account that takes none", channel=channel.name)
+        raise _SaidError(404, f"this account takes no webhooks: {error}") from None
     except MalformedError as error:
         log.warning("a webhook was malformed", channel=channel.name, reason=str(error))
         raise _SaidError(400, str(error)) from None
