@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     )
 
     data: Path = Path(DEFAULT_FOLDER)
+    #: Where the state is: `postgresql://USER:PASSWORD@HOST/NAME`; empty: SQLite in the folder.
+    database: SecretStr = SecretStr("")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     #: Where people reach this installation; decides hosts, origins, cookies, WebAuthn.
@@ -73,6 +75,14 @@ class Settings(BaseSettings):
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for item in value:
             ip_network(item, strict=False)
+        return value
+
+    @field_validator("database")
+    @classmethod
+    def _postgres(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        if url and urlsplit(url).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must be postgresql://USER:PASSWORD@HOST:PORT/NAME, or empty")
         return value
 
     @field_validator("public_url")
