@@ -7,6 +7,7 @@ import pytest
 from django.utils import translation
 
 from menting.people import ledger
+from tests import database
 from tests.servers import postgres
 from tests.servers.synapse import homeserver  # noqa: F401  # a fixture: one server for all
 
@@ -33,15 +34,27 @@ def _english() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _database_of_folders() -> Iterator[None]:
+    """Give the programs on a folder that a module's tests share a database of their own."""
+    yield from _children_get_a_database()
+
+
 @pytest.fixture(autouse=True)
-def _database_of_children(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Give a program that the test starts on a folder of its own a database of its own."""
-    server = os.environ.get("TEST_DATABASE")
-    if server is None or "tmp_path" not in request.fixturenames:
+def _database_of_a_folder(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give the programs on a test's own folder a database of their own."""
+    names = request.fixturenames
+    if "tmp_path" in names and "tmp_path_factory" not in names:
+        yield from _children_get_a_database()
+    else:
+        yield
+
+
+def _children_get_a_database() -> Iterator[None]:
+    server = os.environ.get(database.ADDRESS)
+    if server is None:
         yield
         return
-    with postgres.fresh(server) as address:
-        monkeypatch.setenv("MENTING_DATABASE", address)
+    with postgres.fresh(server) as address, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MENTING_DATABASE", address)
         yield

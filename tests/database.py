@@ -17,7 +17,10 @@ ADDRESS = "TEST_DATABASE"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer the choice of the engine."""
     parser.addoption(
-        "--db", choices=("sqlite", "postgres"), default="sqlite", help="what keeps the state"
+        "--db",
+        choices=("sqlite", "postgres"),
+        default="sqlite",
+        help="what keeps the state",
     )
 
 

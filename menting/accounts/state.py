@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, F, Q, QuerySet, When
 
 from menting.accounts import vault
@@ -72,9 +72,8 @@ def take(me: str, *, now: datetime, limit: int) -> list[int]:
     )
     rows = free.exclude(state__in=NEVER_RETRIED).order_by("pk")
     # On PostgreSQL two keepers take different rows; SQLite has one writer at a time anyway.
-    ids = list(
-        rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit]
-    )
+    mine = rows.select_for_update(skip_locked=True, no_key=True)
+    ids = list(mine.values_list("pk", flat=True)[:limit])
     Account.objects.filter(pk__in=ids).update(lease_by=me, lease_until=lease.until(now))
     return ids
 
@@ -94,15 +93,17 @@ def held(me: str) -> set[int]:
     return set(_wanted().filter(lease_by=me).values_list("pk", flat=True))
 
 
+@transaction.atomic
 def renew(me: str, *, now: datetime) -> int:
     """Prolong every lease that `me` holds; return how many. One lost stays lost."""
-    return Account.objects.filter(lease_by=me).update(lease_until=lease.until(now))
+    mine = _locked(Account.objects.filter(lease_by=me))
+    return mine.update(lease_until=lease.until(now))
 
 
 @transaction.atomic
 def release(me: str, *, now: datetime) -> int:
     """Give back every lease of `me`, at the end of a keeper; return how many there were."""
-    mine = Account.objects.filter(lease_by=me)
+    mine = _locked(Account.objects.filter(lease_by=me))
     mine.filter(state__in=_LIVE).update(
         state=AccountState.OFFLINE, reason="", since=now, failures=0
     )
@@ -118,7 +119,7 @@ def expire(*, now: datetime) -> int:
     leased = Account.objects.exclude(lease_by="")
     holders = leased.order_by().values_list("lease_by", flat=True).distinct()
     gone = [holder for holder in holders if lease.is_gone(holder)]
-    rows = leased.filter(Q(lease_until__lte=now) | Q(lease_by__in=gone))
+    rows = _locked(leased.filter(Q(lease_until__lte=now) | Q(lease_by__in=gone)))
     rows.filter(state__in=_LIVE).update(
         state=AccountState.OFFLINE, reason="the program that held it ended", since=now
     )
@@ -146,6 +147,7 @@ def ready(me: str, account_id: int) -> Ready | None:
 @transaction.atomic
 def write(me: str, writes: Sequence[Write]) -> None:
     """Write all of a batch in one transaction, so that 100 sign-ins cost one fdatasync."""
+    _locked(Account.objects.filter(pk__in={one.account_id for one in writes}))
     for one in writes:
         if isinstance(one, Renewed):
             keep_secret(one.account_id, one.secret)
@@ -181,6 +183,13 @@ def keep_secret(account_id: int, secret: Mapping[str, str]) -> None:
     news = {name: said for name, said in kept.items() if given.get(name) != said}
     row.sealed = vault.seal(row, given, kept=news)
     row.save(update_fields=["sealed"])
+
+
+def _locked(rows: QuerySet[Account]) -> QuerySet[Account]:
+    """Lock rows in the order of their ids, so that no two transactions wait crosswise."""
+    if connection.features.has_select_for_update:
+        list(rows.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    return rows
 
 
 def _wanted() -> QuerySet[Account]:

@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         return value.rstrip("/")
 
     @property
+    def is_postgres(self) -> bool:
+        """Say whether the state is in PostgreSQL, which several processes may share."""
+        return bool(self.database.get_secret_value())
+
+    @property
     def is_https(self) -> bool:
         """Say whether people reach this installation by https."""
         return self.public_url.startswith("https://")

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from menting.base import clock
 from menting.base.folder import Folder
-from menting.people import consent, registry, suppression
+from menting.people import consent, ledger, registry, suppression
 from menting.people.models import Contact, Erasure, Identity
 from menting.people.suppression import Reason
 from menting.users import audit, guard, house
@@ -36,6 +36,7 @@ def erase(actor: Actor, contact_id: int) -> Erasure:
     with `finish`; earlier backups keep theirs. Raises NoSuchPersonError.
     """
     guard.check(actor, "people.erase")
+    ledger.hold()
     contact = Contact.objects.filter(pk=contact_id, erased_at=None).first()
     if contact is None:
         raise NoSuchPersonError(f"there is no person {contact_id}")

@@ -9,7 +9,7 @@ from django.db import transaction
 from menting.accounts.models import Account
 from menting.base import clock
 from menting.channels.base import Event, EventType
-from menting.people import answers, consent, contacts, departures, registry, tidy
+from menting.people import answers, consent, contacts, departures, ledger, registry, tidy
 from menting.people.models import Conversation, Identity, Message
 
 #: What became of a message that the platform had taken.
@@ -45,6 +45,7 @@ def receive(
     """
     told = list(events)
     if told:
+        ledger.hold()
         account = Account.objects.only("id", "channel").get(pk=account_id)
         batch = _Batch(account=account, now=clock.now(), known=_known(account_id, told))
         for event in told:

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 
 from menting.base import crypto
 from menting.people.models import Consent
+from menting.users import chain
 
 _START = bytes(32)
 
@@ -32,7 +33,11 @@ _GUARD = {
             f"for each {each} execute function consent_is_append_only()"
             for name, when, each in (
                 *((name, when, "row") for name, when in _GUARDS.items()),
-                ("consent_is_never_emptied", "before truncate on people_consent", "statement"),
+                (
+                    "consent_is_never_emptied",
+                    "before truncate on people_consent",
+                    "statement",
+                ),
             )
         ),
     ],
@@ -60,10 +65,20 @@ class Verdict:
 @transaction.atomic
 def append(entry: Consent) -> Consent:
     """Add `entry` at the end of the chain, within the caller's transaction."""
+    hold()
     last = Consent.objects.order_by("-pk").values_list("hash", flat=True).first()
     entry.hash = crypto.link_hash(bytes(last) if last else _START, _body(entry))
     entry.save(force_insert=True)
     return entry
+
+
+def hold() -> None:
+    """Let one transaction at a time act on what people said, until it ends.
+
+    Whoever changes people's rows and may then add an entry holds the ledger first, so that
+    two such never wait for one another. SQLite has one writer anyway.
+    """
+    chain.hold("consent")
 
 
 def verify() -> Verdict:

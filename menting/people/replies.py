@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, QuerySet, prefetch_related_objects
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext
@@ -93,9 +93,10 @@ def claim(me: str, accounts: Sequence[int], *, now: datetime, limit: int) -> lis
             _skip_restored(held_since)
             return []
         got: list[Outbound] = []
-        for account in _waiting(accounts, now):
+        # Whoever holds an account's row is not waited for: its turn comes again.
+        for account in _waiting(accounts, now, lock=_skip_locked("a")):
             most = min(_headroom(account, now), limit - len(got))
-            rows = Reply.objects.raw(_READY, [account.pk, now, most])
+            rows = Reply.objects.raw(_READY + _skip_locked("r"), [account.pk, now, most])
             got += _lease(list(rows), SendState.CLAIMED, me=me, now=now)
         return got
 
@@ -167,7 +168,8 @@ def ask_again(
     with transaction.atomic():
         if house.get().held_since is not None:
             return []
-        rows = [row for row in _unknown(accounts, since, limit) if _is_still_wanted(row)]
+        found = _unknown(accounts, since, limit, lock=_skip_locked("r"))
+        rows = [row for row in found if _is_still_wanted(row)]
         return _lease(rows, SendState.DISPATCHING, me=me, now=now)
 
 
@@ -192,12 +194,19 @@ def _answerable_by_hand(message_id: int) -> Message:
     return message
 
 
-def _waiting(accounts: Sequence[int], now: datetime) -> list[Account]:
+def _waiting(accounts: Sequence[int], now: datetime, *, lock: str = "") -> list[Account]:
     if not accounts:
         return []
     marks = ", ".join(["%s"] * len(accounts))
-    found = Account.objects.raw(_ACCOUNTS_WITH.format(accounts=marks), [*accounts, now])
+    found = Account.objects.raw(
+        _ACCOUNTS_WITH.format(accounts=marks) + lock, [*accounts, now]
+    )
     return sorted(found, key=lambda account: account.pk)
+
+
+def _skip_locked(alias: str) -> str:
+    can = connection.features.has_select_for_update_skip_locked
+    return f" for no key update of {alias} skip locked" if can else ""
 
 
 def _skip_restored(held_since: datetime) -> None:
@@ -236,12 +245,14 @@ def _recover(row: Reply, now: datetime) -> int:
     )
 
 
-def _unknown(accounts: Sequence[int], since: datetime, limit: int) -> list[Reply]:
+def _unknown(
+    accounts: Sequence[int], since: datetime, limit: int, *, lock: str = ""
+) -> list[Reply]:
     if not accounts:
         return []
     marks = ", ".join(["%s"] * len(accounts))
     given = [*accounts, since, limit]
-    return list(Reply.objects.raw(_UNKNOWN.format(accounts=marks), given))
+    return list(Reply.objects.raw(_UNKNOWN.format(accounts=marks) + lock, given))
 
 
 def _is_still_wanted(row: Reply) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 from menting import __version__
 from menting.base import clock
 from menting.base.folder import Folder, Lock
+from menting.visits import files
 from menting.visits.store.reading import EmbeddedReader
 
 MANIFEST = "manifest.json"
@@ -105,7 +106,7 @@ def _copy_visits(folder: Folder, workshop: Path) -> dict[str, Path]:
 
 def _copy_spool(folder: Folder, workshop: Path) -> dict[str, Path]:
     segments: dict[str, Path] = {}
-    for segment in sorted(folder.spool.iterdir()):
+    for segment in files.listed(folder.spool):
         copy = workshop / segment.name
         try:
             shutil.copyfile(segment, copy)

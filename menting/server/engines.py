@@ -61,7 +61,9 @@ def _postgres(url: str) -> dict[str, Any]:
             "connect_timeout": 5,
             "application_name": "menting",
             **options,
-            "options": " ".join(filter(None, (str(options.get("options", "")), _PARAMETERS))),
+            "options": " ".join(
+                filter(None, (str(options.get("options", "")), _PARAMETERS))
+            ),
         },
     }
 

@@ -11,7 +11,7 @@ from menting.base import clock
 from menting.base.folder import Folder
 from menting.campaigns import outbox
 from menting.people import erase
-from menting.workers import bridge
+from menting.workers import bridge, turns
 
 log = structlog.get_logger(__name__)
 
@@ -22,14 +22,14 @@ TEXTS_KEPT = timedelta(days=30)
 
 async def run(folder: Folder, stop: asyncio.Event) -> None:
     """Do each chore every minute until `stop`; one that fails is logged and tried again."""
-    chores: list[Callable[[], object]] = [
-        clear_sessions,
-        prune_texts,
-        lambda: erase.finish(folder),
-    ]
+    chores: dict[str, Callable[[], object]] = {
+        "sessions": clear_sessions,
+        "texts": prune_texts,
+        "erasures": lambda: erase.finish(folder),
+    }
     while not stop.is_set():
-        for chore in chores:
-            await _do(chore)
+        for name, chore in chores.items():
+            await _do(name, chore)
         try:
             await asyncio.wait_for(stop.wait(), EVERY_SECONDS)
         except TimeoutError:
@@ -46,9 +46,15 @@ def prune_texts() -> None:
     outbox.prune_texts(before=clock.now() - TEXTS_KEPT)
 
 
-async def _do(chore: Callable[[], object]) -> None:
+async def _do(name: str, chore: Callable[[], object]) -> None:
     try:
-        await bridge.call(chore)
+        await bridge.call(_in_turn, name, chore)
     except Exception:
         # One chore must not end the program, and is tried again in a minute.
-        log.exception("a chore failed")
+        log.exception("a chore failed", chore=name)
+
+
+def _in_turn(name: str, chore: Callable[[], object]) -> None:
+    with turns.tried(f"chore {name}") as is_ours:
+        if is_ours:
+            chore()

@@ -68,13 +68,19 @@ def start() -> Cluster:
     data = folder / "data"
     initdb = [programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8"]
     subprocess.run(  # noqa: S603  # the machine's own program
-        [*initdb, "--locale=C.UTF-8", "--no-sync"], check=True, capture_output=True, **as_user
+        [*initdb, "--locale=C.UTF-8", "--no-sync"],
+        check=True,
+        capture_output=True,
+        **as_user,
     )
     given = [f"-c{name}={said}" for name, said in SETTINGS.items()]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603  # the machine's own program
             [programs / "postgres", "-D", data, "-k", folder, *given],
-            stdout=log, stderr=log, cwd=folder, **as_user,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            **as_user,
         )
     cluster = Cluster(folder, process)
     _wait(cluster)
