@@ -8,6 +8,7 @@ from django.utils import translation
 
 from menting.people import ledger
 from tests import database
+from tests.fakes.telegram import telegram  # noqa: F401  # a fixture
 from tests.servers import postgres
 from tests.servers.synapse import homeserver  # noqa: F401  # a fixture: one server for all
 
@@ -16,10 +17,12 @@ from tests.servers.synapse import homeserver  # noqa: F401  # a fixture: one ser
 def _ledger_of_consent(request: pytest.FixtureRequest) -> Iterator[None]:
     """Guard the ledger in each test; lift it only while a test's database is emptied."""
     marker = request.node.get_closest_marker("django_db")
-    if marker is None:
+    is_emptied = "transactional_db" in request.fixturenames or bool(
+        marker and marker.kwargs.get("transaction")
+    )
+    if marker is None and not is_emptied:
         yield
         return
-    is_emptied = bool(marker.kwargs.get("transaction"))
     request.getfixturevalue("transactional_db" if is_emptied else "db")
     ledger.guard()
     yield
@@ -43,8 +46,8 @@ def _database_of_folders() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _database_of_a_folder(request: pytest.FixtureRequest) -> Iterator[None]:
     """Give the programs on a test's own folder a database of their own."""
-    names = request.fixturenames
-    if "tmp_path" in names and "tmp_path_factory" not in names:
+    is_shared = request.node.get_closest_marker("one_folder") is not None
+    if "tmp_path" in request.fixturenames and not is_shared:
         yield from _children_get_a_database()
     else:
         yield

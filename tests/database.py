@@ -1,7 +1,7 @@
-"""`--db postgres`: every test with its state in PostgreSQL; a plugin, for it precedes Django.
+"""`--db postgres`: every test with its state in PostgreSQL; a plugin, to precede Django.
 
-The server is this run's own. Workers of xdist inherit its address, and pytest-django gives each
-a database of its own; a program that a test starts gets one from `tests/conftest.py`.
+The server is this run's own. Workers of xdist inherit its address, and pytest-django gives
+each a database of its own; a program that a test starts gets one from `tests/conftest.py`.
 """
 
 import os

@@ -16,6 +16,10 @@ for _name in [name for name in os.environ if name.startswith("MENTING_")]:
 if "TEST_DATABASE" in os.environ:  # --db postgres: tests/database.py
     os.environ["MENTING_DATABASE"] = os.environ["TEST_DATABASE"]
 
+# The platform's address is each test's own.
+os.environ["MENTING_QQ_CONNECT__CLIENT_ID"] = "101234567"
+os.environ["MENTING_QQ_CONNECT__CLIENT_SECRET"] = "test-secret"
+
 from menting.base.folder import Folder  # noqa: E402
 
 Folder(Path(_root)).prepare()

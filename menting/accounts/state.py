@@ -134,14 +134,25 @@ def ready(me: str, account_id: int) -> Ready | None:
     row = _wanted().filter(pk=account_id, lease_by=me).first()
     if row is None:
         return None
-    account = base.Account(
-        id=row.pk,
-        handle=row.handle,
-        name=row.name,
-        secret=vault.open(row),
-        options=row.options,
+    return Ready(row.channel, _told(row), bytes(row.resume), row.failures)
+
+
+def addressed(channel: str, handle: str) -> base.Account | None:
+    """Return the account that a webhook names, with its plain secret; None if removed.
+
+    Also one that is signed out: what people say to it is heard whenever they say it.
+    Raises crypto.CannotOpenError and vault.KeyMissingError.
+    """
+    row = Account.objects.filter(channel=channel, handle=handle, removed_at=None).first()
+    return None if row is None else _told(row)
+
+
+def ids_of(channel: str, handles: Iterable[str]) -> dict[str, int]:
+    """Return the ids of a channel's accounts by their handles, without those removed."""
+    rows = Account.objects.filter(
+        channel=channel, handle__in=list(handles), removed_at=None
     )
-    return Ready(row.channel, account, bytes(row.resume), row.failures)
+    return dict(rows.values_list("handle", "pk"))
 
 
 @transaction.atomic
@@ -190,6 +201,16 @@ def _locked(rows: QuerySet[Account]) -> QuerySet[Account]:
     if connection.features.has_select_for_update:
         list(rows.order_by("pk").select_for_update(no_key=True).values_list("pk"))
     return rows
+
+
+def _told(row: Account) -> base.Account:
+    return base.Account(
+        id=row.pk,
+        handle=row.handle,
+        name=row.name,
+        secret=vault.open(row),
+        options=row.options,
+    )
 
 
 def _wanted() -> QuerySet[Account]:

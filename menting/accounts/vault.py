@@ -1,4 +1,8 @@
-"""Secrets of accounts, sealed with AES-256-GCM so that only their own row opens them."""
+"""Secrets of accounts, sealed with AES-256-GCM so that only their own row opens them.
+
+The first of the keys seals, each of them opens. There are two only while the key is changed
+(`rotation`): the next one is then the first.
+"""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +12,8 @@ from menting.base import config, crypto
 from menting.base.folder import Folder
 
 KEY_NAME = "vault"
+#: The key that takes the place of `vault.key` once every secret is sealed with it.
+NEXT_NAME = "vault-next"
 
 
 class KeyMissingError(Exception):
@@ -23,7 +29,7 @@ def seal(
     Raises KeyMissingError rather than seal with a second key beside the first.
     """
     plain = json.dumps({"given": dict(given), "kept": dict(kept or {})}).encode()
-    return crypto.seal(_key(), plain, bound_to=_bound_to(account))
+    return crypto.seal(keys()[0], plain, bound_to=_bound_to(account))
 
 
 def open(account: Account) -> dict[str, str]:  # noqa: A001  # the word of the field
@@ -37,9 +43,53 @@ def open(account: Account) -> dict[str, str]:  # noqa: A001  # the word of the f
 
 def opened(account: Account) -> dict[str, dict[str, str]]:
     """Return the plain secret in its parts, `given` and `kept`. Raises as `open` does."""
-    plain = crypto.unseal(_key(), bytes(account.sealed), bound_to=_bound_to(account))
+    try:
+        plain = _opened(account)
+    except crypto.CannotOpenError:
+        # The key may have been changed since the row was read.
+        account.refresh_from_db(fields=["sealed"])
+        plain = _opened(account)
     parts: dict[str, dict[str, str]] = json.loads(plain)
     return parts
+
+
+def is_current(account: Account) -> bool:
+    """Say whether the row is sealed with the key that seals now."""
+    try:
+        _unsealed(account, keys()[0])
+    except crypto.CannotOpenError:
+        return False
+    return True
+
+
+def keys() -> list[bytes]:
+    """Return the key that seals, and after it one that still opens. Raises KeyMissingError.
+
+    With `vault_key` set they are that one and `vault_key_old`, else those of the folder.
+    """
+    settings = config.current()
+    given = {
+        "MENTING_VAULT_KEY": settings.vault_key.get_secret_value(),
+        "MENTING_VAULT_KEY_OLD": settings.vault_key_old.get_secret_value(),
+    }
+    if given["MENTING_VAULT_KEY"]:
+        return [crypto.parse_key(text, where=name) for name, text in given.items() if text]
+    folder = Folder(settings.data)
+    return [*_next(folder), _current(folder)]
+
+
+def _opened(account: Account) -> bytes:
+    first, *others = keys()
+    try:
+        return _unsealed(account, first)
+    except crypto.CannotOpenError:
+        if not others:
+            raise
+        return _unsealed(account, others[0])
+
+
+def _unsealed(account: Account, key: bytes) -> bytes:
+    return crypto.unseal(key, bytes(account.sealed), bound_to=_bound_to(account))
 
 
 def _bound_to(account: Account) -> str:
@@ -48,12 +98,14 @@ def _bound_to(account: Account) -> str:
     return f"account:{account.pk}"
 
 
-def _key() -> bytes:
-    settings = config.current()
-    text = settings.vault_key.get_secret_value()
-    if text:
-        return crypto.parse_key(text, where="MENTING_VAULT_KEY")
-    folder = Folder(settings.data)
+def _next(folder: Folder) -> list[bytes]:
+    try:
+        return [folder.key(NEXT_NAME, make=False)]
+    except FileNotFoundError:
+        return []
+
+
+def _current(folder: Folder) -> bytes:
     try:
         return folder.key(KEY_NAME, make=False)
     except FileNotFoundError:

@@ -36,6 +36,15 @@ class Smtp(BaseModel):
     sender: str
 
 
+class QQConnect(BaseModel):
+    """The site's own entry at QQ Connect, by which visitors of spaces may sign in."""
+
+    client_id: str
+    client_secret: SecretStr
+    #: For a test platform; people are sent here to sign in.
+    api: str = "https://graph.qq.com"
+
+
 class Settings(BaseSettings):
     """Everything an operator can set; each field is also `MENTING_<NAME>`."""
 
@@ -44,7 +53,7 @@ class Settings(BaseSettings):
     )
 
     data: Path = Path(DEFAULT_FOLDER)
-    #: Where the state is: `postgresql://USER:PASSWORD@HOST/NAME`; empty: SQLite in the folder.
+    #: Where the state is: `postgresql://USER:PASSWORD@HOST/NAME`; empty: in the folder.
     database: SecretStr = SecretStr("")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
@@ -53,10 +62,13 @@ class Settings(BaseSettings):
     #: Addresses or networks whose X-Forwarded-For is believed; empty: nobody's.
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     smtp: Smtp | None = None
+    qq_connect: QQConnect | None = None
     #: Allows listening beyond loopback without https, for a proxy on another machine.
     insecure_bind: bool = False
     #: The vault's key as 64 hexadecimal digits; empty: `keys/vault.key` in the folder.
     vault_key: SecretStr = SecretStr("")
+    #: The key before it, while `menting account rotate-key` seals all secrets anew.
+    vault_key_old: SecretStr = SecretStr("")
     #: Rooms that people invite an account to are joined without asking an operator.
     accept_invitations: bool = True
     log_level: str = "INFO"

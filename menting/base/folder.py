@@ -71,8 +71,8 @@ class Folder:
 class Lock:
     """The right to some roles on a folder; the kernel frees it with the process.
 
-    On SQLite one process has a role. Over PostgreSQL several may share one (`is_shared`), but
-    for the roller: the visit store of a folder has one writer.
+    On SQLite one process has a role. Over PostgreSQL several may share one (`is_shared`),
+    but for the roller: the visit store of a folder has one writer.
     """
 
     def __init__(

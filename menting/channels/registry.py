@@ -5,8 +5,12 @@ from functools import cache
 
 from menting.channels.base import Channel
 from menting.channels.matrix.channel import Matrix
+from menting.channels.telegram.channel import Telegram
 
-CHANNELS: dict[str, Callable[[], Channel]] = {"matrix": Matrix}
+CHANNELS: dict[str, Callable[[], Channel]] = {
+    "matrix": Matrix,
+    "telegram": Telegram,
+}
 
 
 class UnknownChannelError(Exception):

@@ -1,4 +1,4 @@
-"""The order of answering: door and health, then Django; pages record their visit."""
+"""The order of answering: door, health, hooks, then Django; pages record their visit."""
 
 from collections.abc import (
     Awaitable,
@@ -40,10 +40,12 @@ class Front:
         *,
         door: Door,
         health: Health,
+        hooks: App,
         django: App,
         trusted_proxies: Iterable[str] = (),
     ) -> None:
-        self._door, self._health, self._django = door, health, django
+        self._door, self._health = door, health
+        self._hooks, self._django = hooks, django
         self._proxies = tuple(ip_network(proxy, strict=False) for proxy in trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,6 +56,8 @@ class Front:
             await self._door(scope, receive, send)
         elif path in ("/healthz", "/readyz"):
             await self._health(scope, receive, send)
+        elif path.startswith("/hooks/"):
+            await self._hooks(scope, receive, send)
         elif path.startswith(("/@", "/l/")) and scope["method"] == "GET":
             await self._recorded(scope, receive, send)
         else:

@@ -27,7 +27,7 @@ class ToolFailedError(Exception):
 
 
 def write(target: Path) -> None:
-    """Write the whole database, as it is at one moment. Raises NoToolError, ToolFailedError."""
+    """Write the database as of one moment. Raises NoToolError, ToolFailedError."""
     _run("pg_dump", "--format=custom", "--no-owner", "--no-acl", f"--file={target}")
 
 
@@ -61,7 +61,7 @@ def _found(tool: str) -> str:
     if found is None:
         raise NoToolError(
             f"{tool} is not on this machine: install PostgreSQL's client programs of the "
-            f"server's version (Debian: postgresql-client), or back the database up where it is"
+            "server's version (Debian: postgresql-client), or back the database up there"
         )
     return found
 

@@ -50,6 +50,7 @@ def _postgres(url: str) -> dict[str, Any]:
         ) from error
     names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD"}
     names |= {"host": "HOST", "port": "PORT"}
+    words = [str(given.pop("options", "")), _PARAMETERS]
     options = {key: said for key, said in given.items() if key not in names}
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -61,14 +62,12 @@ def _postgres(url: str) -> dict[str, Any]:
             "connect_timeout": 5,
             "application_name": "menting",
             **options,
-            "options": " ".join(
-                filter(None, (str(options.get("options", "")), _PARAMETERS))
-            ),
+            "options": " ".join(filter(None, words)),
         },
     }
 
 
-#: As SQLite's FULL: an acknowledged commit outlives power loss, whatever the server's file says.
+#: As SQLite's FULL: a commit outlives power loss, whatever the server's own file says.
 _PARAMETERS = (
     "-c synchronous_commit=on -c timezone=UTC "
     f"-c lock_timeout={LOCK_MS} -c idle_in_transaction_session_timeout={IDLE_MS}"

@@ -27,7 +27,7 @@ def begin(folder: Folder) -> bool:
         if was_restored:
             _hold()
         new = _after(last)
-        # The file knows both before the state knows the new one: a crash here holds nothing.
+        # The file knows both before the state does: a crash here holds nothing.
         _write(folder, [last, new])
         _store(new)
     return was_restored

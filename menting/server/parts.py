@@ -14,6 +14,7 @@ from menting.base.roles import Role
 from menting.server.asgi import App, Front
 from menting.server.door import Spaces, open_door
 from menting.server.health import Check, Health
+from menting.server.hooks import Hooks
 from menting.visits.spool import Spool
 from menting.workers import chores, ear, keeper, roller, sender
 
@@ -70,6 +71,7 @@ class Parts:
         return Front(
             door=open_door(self.folder, spool, spaces),
             health=health,
+            hooks=Hooks(),
             django=get_asgi_application(),
             trusted_proxies=config.current().trusted_proxies,
         )

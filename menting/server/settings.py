@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "menting.users",
     "menting.accounts",
     "menting.people",
@@ -134,6 +135,23 @@ MFA_TOTP_ISSUER = "Menting"
 # Browsers offer passkeys on plain http for localhost alone.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _menting.is_https
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if _menting.trusted_proxies else 0
+
+# Of what another house says of somebody only an id, a name and a picture are kept.
+SOCIALACCOUNT_ADAPTER = "menting.users.adapter.SocialAdapter"
+SOCIALACCOUNT_AUTO_SIGNUP = True
+SOCIALACCOUNT_EMAIL_REQUIRED = SOCIALACCOUNT_QUERY_EMAIL = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS: dict[str, object] = {}
+if _menting.qq_connect is not None:
+    INSTALLED_APPS.append("menting.users.qq")
+    SOCIALACCOUNT_PROVIDERS["qq"] = {
+        "APPS": [
+            {
+                "client_id": _menting.qq_connect.client_id,
+                "secret": _menting.qq_connect.client_secret.get_secret_value(),
+            }
+        ]
+    }
 
 if _menting.smtp is not None:
     EMAIL_HOST = _menting.smtp.host

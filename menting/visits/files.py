@@ -1,4 +1,4 @@
-"""Segment files as several processes of a machine see them: in use while they are locked."""
+"""Segment files as processes of a machine see them: in use while they are locked."""
 
 import fcntl
 import os

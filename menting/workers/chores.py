@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from menting.base import clock
 from menting.base.folder import Folder
 from menting.campaigns import outbox
-from menting.people import erase
+from menting.people import erase, hooked
 from menting.workers import bridge, turns
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,7 @@ async def run(folder: Folder, stop: asyncio.Event) -> None:
     chores: dict[str, Callable[[], object]] = {
         "sessions": clear_sessions,
         "texts": prune_texts,
+        "hooks": forget_hooks,
         "erasures": lambda: erase.finish(folder),
     }
     while not stop.is_set():
@@ -44,6 +45,11 @@ def clear_sessions() -> None:
 def prune_texts() -> None:
     """Keep only the hash of what was sent long ago (DESIGN decision 10)."""
     outbox.prune_texts(before=clock.now() - TEXTS_KEPT)
+
+
+def forget_hooks() -> None:
+    """Forget which webhooks came, once no platform repeats them."""
+    hooked.forget(before=clock.now() - hooked.KEPT)
 
 
 async def _do(name: str, chore: Callable[[], object]) -> None:

@@ -37,7 +37,7 @@ async def _hear_always() -> None:
         try:
             await _hear()
         except psycopg.OperationalError as error:
-            # The server restarts, or is away: nothing is lost, accounts are looked at anyway.
+            # The server is away: nothing is lost, accounts are looked at anyway.
             log.warning("other processes are not heard", error=type(error).__name__)
         await asyncio.sleep(DEAF_SECONDS)
 

@@ -9,6 +9,7 @@ import pytest
 from tests.contract.dialogue import Dialogue
 from tests.contract.matrix import MatrixRig, matrix_rig
 from tests.contract.rig import AbleRig, Vault, listening
+from tests.contract.telegram import TelegramRig, telegram_rig
 
 
 class Kind(NamedTuple):
@@ -19,7 +20,10 @@ class Kind(NamedTuple):
     make: Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
-RIGS = {"matrix": Kind(MatrixRig, "homeserver", matrix_rig)}
+RIGS = {
+    "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
+    "telegram": Kind(TelegramRig, "telegram", telegram_rig),
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

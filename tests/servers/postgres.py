@@ -89,7 +89,7 @@ def start() -> Cluster:
 
 @contextlib.contextmanager
 def fresh(server: str) -> Iterator[str]:
-    """Give the address of a new empty database on the server of `server`, and drop it then."""
+    """Give the address of a new empty database on a server, and drop it then."""
     name = f"fresh_{os.getpid()}_{secrets.token_hex(4)}"
     with psycopg.connect(server, autocommit=True) as admin:
         folder = Path(admin.info.host)
