@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     #: Rooms that people invite an account to are joined without asking an operator.
     accept_invitations: bool = True
     log_level: str = "INFO"
+    #: Who reads `/metrics` sends it as a bearer token; empty: this machine alone may.
+    metrics_token: SecretStr = SecretStr("")
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

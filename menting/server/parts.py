@@ -13,8 +13,10 @@ from menting.base.folder import Folder
 from menting.base.roles import Role
 from menting.server.asgi import App, Front
 from menting.server.door import Spaces, open_door
-from menting.server.health import Check, Health
+from menting.server.figures import Figures
+from menting.server.health import Check, Health, Signs
 from menting.server.hooks import Hooks
+from menting.server.metrics import Metrics
 from menting.visits.spool import Spool
 from menting.workers import chores, ear, keeper, roller, sender
 
@@ -43,7 +45,10 @@ class Parts:
         if Role.CHORES in self.roles:
             self._start("chores", chores.run(self.folder, self.stop))
         health = Health(self.checks)
-        return health if spool is None else await self._front(spool, health)
+        metrics = Metrics(Figures(self.folder).count, token=_metrics_token())
+        if spool is None:
+            return Signs(health=health, metrics=metrics)
+        return await self._front(spool, health, metrics)
 
     def _spool(self) -> Spool | None:
         """Return the spool of a process with the door, which alone writes to it."""
@@ -64,13 +69,14 @@ class Parts:
         self._start("sender", sender.Sender(sessions, me).run(self.stop))
         self._start("ear", ear.listen(self.stop))
 
-    async def _front(self, spool: Spool, health: Health) -> App:
+    async def _front(self, spool: Spool, health: Health, metrics: Metrics) -> App:
         spaces = Spaces()
         await spaces.refresh()
         self._start("spaces", spaces.watch(self.stop))
         return Front(
             door=open_door(self.folder, spool, spaces),
             health=health,
+            metrics=metrics,
             hooks=Hooks(),
             django=get_asgi_application(),
             trusted_proxies=config.current().trusted_proxies,
@@ -78,6 +84,10 @@ class Parts:
 
     def _start(self, name: str, part: Coroutine[Any, Any, None]) -> None:
         self.group.create_task(part, name=name)
+
+
+def _metrics_token() -> str:
+    return config.current().metrics_token.get_secret_value()
 
 
 async def _end_segments(spool: Spool, stop: asyncio.Event) -> None:

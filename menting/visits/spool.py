@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 
 from menting.base import clock
+from menting.base.meters import FDATASYNC
 from menting.visits import files
 
 log = structlog.get_logger(__name__)
@@ -189,7 +190,8 @@ class _Writer:
         try:
             path = self._segment()
             written = _write(self._handle, records)
-            os.fdatasync(self._handle)
+            with FDATASYNC.time():
+                os.fdatasync(self._handle)
         except OSError:
             self._give_up()
             raise
