@@ -21,6 +21,13 @@ def folder() -> Folder:
         out.fail(str(error))
 
 
+def unread() -> Folder:
+    """Set Django up and return the folder, with nothing of the state read or made."""
+    chosen = folder()
+    _set_django_up()
+    return chosen
+
+
 def database(*, make: bool = False, migrate: bool = True) -> Folder:
     """Set Django up over an existing state, brought up to date; return the folder.
 
@@ -35,7 +42,7 @@ def database(*, make: bool = False, migrate: bool = True) -> Folder:
     _set_django_up()
     from menting.server import upgrade
 
-    if is_postgres and not (make or _is_made()):
+    if is_postgres and not (_is_made() or make):
         _fail_without_state("the database")
     if not migrate:
         return chosen

@@ -18,11 +18,11 @@ _NAMES = {
 _OPTIONS = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "service": "PGSERVICE"}
 
 
-class NoToolError(Exception):
+class NoToolError(OSError):
     """pg_dump or pg_restore is not on this machine; the message says what to do."""
 
 
-class ToolFailedError(Exception):
+class ToolFailedError(OSError):
     """pg_dump or pg_restore refused; the message is its own."""
 
 
@@ -39,6 +39,14 @@ def read(source: Path) -> None:
         *("--no-owner", "--no-acl", "--exit-on-error", "--single-transaction"),
         *(f"--dbname={name}", str(source)),
     )
+
+
+def is_here() -> bool:
+    """Say whether a backup can be made from this machine."""
+    try:
+        return bool(_found("pg_dump"))
+    except NoToolError:
+        return False
 
 
 def _run(tool: str, *words: str) -> None:

@@ -25,7 +25,7 @@ def begin(folder: Folder) -> bool:
         known = _read(folder)
         was_restored = bool(last) and _is_old(last, known)
         if was_restored:
-            _hold()
+            hold()
         new = _after(last)
         # The file knows both before the state does: a crash here holds nothing.
         _write(folder, [last, new])
@@ -58,7 +58,9 @@ def _number(epoch: str) -> int:
     return int(number) if number else 0
 
 
-def _hold() -> None:
+@transaction.atomic
+def hold() -> None:
+    """Let nothing be sent until the owner says go on."""
     house.hold()
     outbox.pause_all("restored from a backup")
 

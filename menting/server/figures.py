@@ -1,10 +1,10 @@
 """What `/metrics` tells of the state and the folder, counted once for some seconds."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 from prometheus_client.core import GaugeMetricFamily
 
 from menting.accounts.models import Account
@@ -12,12 +12,22 @@ from menting.base import clock
 from menting.base.folder import Folder
 from menting.campaigns.models import CampaignState, Delivery, Posting
 from menting.people.models import Reply
-from menting.people.sendable import SendState
+from menting.people.sendable import Sendable, SendState
 from menting.visits import read, spool
 
 #: A million deliveries are counted in 0.1 s; nobody looks more often than this.
 KEPT_SECONDS = 15.0
-_SENT = {"delivery": Delivery, "posting": Posting, "reply": Reply}
+_SENT: Mapping[str, type[Sendable]] = {
+    "delivery": Delivery,
+    "posting": Posting,
+    "reply": Reply,
+}
+#: What a paused campaign has ready waits for an operator, not for a claim.
+_MAY_GO: Mapping[str, Q] = {
+    "delivery": Q(campaign__state=CampaignState.RUNNING),
+    "posting": Q(campaign__state=CampaignState.RUNNING),
+    "reply": Q(),
+}
 
 
 class Figures:
@@ -60,9 +70,7 @@ def _outbox(now: datetime) -> Iterator[GaugeMetricFamily]:
         counted = model._default_manager.order_by().values_list("state")
         _fill(states, ((kind, state, n) for state, n in counted.annotate(n=Count("pk"))))
         ready = model._default_manager.filter(state=SendState.READY, due__lte=now)
-        if model is not Reply:
-            ready = ready.filter(campaign__state=CampaignState.RUNNING)
-        first = ready.aggregate(first=Min("due"))["first"]
+        first = ready.filter(_MAY_GO[kind]).aggregate(first=Min("due"))["first"]
         lag.add_metric([kind], (now - first).total_seconds() if first else 0.0)
     yield states
     yield lag

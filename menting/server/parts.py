@@ -72,6 +72,7 @@ class Parts:
     async def _front(self, spool: Spool, health: Health, metrics: Metrics) -> App:
         spaces = Spaces()
         await spaces.refresh()
+        self.checks["state"] = spaces.trouble
         self._start("spaces", spaces.watch(self.stop))
         return Front(
             door=open_door(self.folder, spool, spaces),

@@ -16,9 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests import database
 from tests.accounts.rosters import HEADING, line
-from tests.missing import missing
 from tests.servers import postgres
 
 #: More than a keeper takes in two turns, so that two keepers each get some.
@@ -27,20 +25,6 @@ TAKE_OVER_SECONDS = 30.0
 BROWSER = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """Give the address of a real PostgreSQL, also when the other tests run on SQLite."""
-    if address := os.environ.get(database.ADDRESS):
-        yield address
-        return
-    try:
-        cluster = postgres.start()
-    except postgres.NoPostgresError as error:
-        missing(str(error))
-    yield cluster.url()
-    cluster.close()
 
 
 class Installation:
@@ -188,14 +172,14 @@ def test_a_visit_at_the_pages_is_rolled_by_the_process_beside(alone: Installatio
     alone.start("--only", "web", "--port", str(port))
     roller = alone.start("--only", "roller")
     _until(lambda: _is_ready(port), seconds=60)
-    page = urllib.request.Request(f"http://127.0.0.1:{port}/@yard", headers=BROWSER)  # noqa: S310
+    page = urllib.request.Request(f"http://127.0.0.1:{port}/@yard", headers=BROWSER)
     with urllib.request.urlopen(page) as answer:  # noqa: S310  # our own program
         assert answer.status == 200
     spool = alone.folder / "spool"
     _until(lambda: not list(spool.iterdir()), seconds=30)
     roller.send_signal(signal.SIGTERM)
     assert roller.wait(10) == 0
-    assert alone.ask("visited", space) == ["/"]
+    assert alone.ask("visited", space) == ["/@yard"]
 
 
 def test_on_sqlite_a_role_has_one_process_and_others_may_stand_beside(

@@ -64,24 +64,15 @@ def start() -> Cluster:
     """Make a cluster and start its server. Raises NoPostgresError."""
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="menting-postgres-"))
-    as_user = _as_user(folder)
-    data = folder / "data"
-    initdb = [programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8"]
-    subprocess.run(  # noqa: S603  # the machine's own program
-        [*initdb, "--locale=C.UTF-8", "--no-sync"],
-        check=True,
-        capture_output=True,
-        **as_user,
-    )
+    user = _user(folder)
+    data = str(folder / "data")
+    initdb = [str(programs / "initdb"), "-D", data, "-U", USER, "-A", "trust"]
+    initdb += ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+    subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)  # noqa: S603
     given = [f"-c{name}={said}" for name, said in SETTINGS.items()]
+    server = [str(programs / "postgres"), "-D", data, "-k", str(folder), *given]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603  # the machine's own program
-            [programs / "postgres", "-D", data, "-k", folder, *given],
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            **as_user,
-        )
+        process = subprocess.Popen(server, stdout=log, stderr=log, user=user, cwd=folder)  # noqa: S603
     cluster = Cluster(folder, process)
     _wait(cluster)
     return cluster
@@ -110,13 +101,13 @@ def _programs() -> Path:
     return there[-1].parent
 
 
-def _as_user(folder: Path) -> dict[str, object]:
-    """Return what makes the server not run as root, which it refuses."""
+def _user(folder: Path) -> int | None:
+    """Give the folder to whom the server runs as: not to root, which it refuses."""
     if os.getuid() != 0:
-        return {}
+        return None
     nobody = pwd.getpwnam("nobody")
     os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    return nobody.pw_uid
 
 
 def _wait(cluster: Cluster) -> None:
