@@ -83,5 +83,5 @@ class TellingKeeper(keeper.Keeper):
 
 
 if __name__ == "__main__":
-    keeper.Keeper = TellingKeeper  # type: ignore[misc]  # on purpose, here alone
+    keeper.Keeper = TellingKeeper  # type: ignore[misc, assignment]  # on purpose
     typer.run(run.run)
