@@ -8,8 +8,15 @@ from django.utils import translation
 
 from menting.people import ledger
 from tests import database
+from tests.fakes.discord import discord  # noqa: F401  # a fixture
+from tests.fakes.mastodon import mastodon  # noqa: F401  # a fixture
+from tests.fakes.qq import qq  # noqa: F401  # a fixture
 from tests.fakes.telegram import telegram  # noqa: F401  # a fixture
+from tests.fakes.wecom import wecom  # noqa: F401  # a fixture
 from tests.servers import postgres
+from tests.servers.appservice import service_server  # noqa: F401  # a fixture
+from tests.servers.mailhost import mailhost  # noqa: F401  # a fixture: one server for all
+from tests.servers.prosody import authority, prosody  # noqa: F401  # fixtures, the same
 from tests.servers.synapse import homeserver  # noqa: F401  # a fixture: one server for all
 
 

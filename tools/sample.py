@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from menting.accounts import roster, signin, state
+from menting.accounts import leases, roster, signin, state
 from menting.accounts.models import Account, AccountState
 from menting.base import clock
 from menting.base.folder import Folder
@@ -19,7 +19,7 @@ from menting.people import inbox, replies
 from menting.people.outbound import Accepted, Outbound, Outcome, Rejected, Unknown
 from menting.spaces import guestbook, links, posts, space, visitors
 from menting.spaces.models import GuestbookEntry, Space
-from menting.users import guard, house
+from menting.users import guard, house, tokens
 from menting.users import links as signin_links
 from menting.users.guard import Actor
 from menting.users.models import User
@@ -86,10 +86,19 @@ def fill(folder: Folder, *, people: int = 240, accounts: int = 60, seed: int = 1
     _answer(live)
     _campaigns(actor, live)
     _states(now)
-    state.renew(ME, now=now + timedelta(days=1))  # no program of today takes them over
+    leases.renew(ME, now=now + timedelta(days=1))  # no program of today takes them over
     place = _space(actor)
     _visits(folder, place, owner, dice, now)
+    _tokens(actor, owner)
     return owner
+
+
+def _tokens(actor: Actor, owner: User) -> None:
+    tokens.make(actor, owner, name="记账程序", scopes=["campaigns:read", "visits:read"])
+    made = tokens.make(actor, owner, name=LONG, scopes=list(tokens.SCOPES), days=365)
+    tokens.take(made.token)
+    old = tokens.make(actor, owner, name="old-import", scopes=["accounts:write"])
+    tokens.revoke(actor, old.token.pk)
 
 
 def _accounts(actor: Actor, n: int, now: datetime) -> list[Account]:
@@ -104,8 +113,8 @@ def _accounts(actor: Actor, n: int, now: datetime) -> list[Account]:
         path.write_text("\n".join(lines), encoding="utf-8")
         roster.store(actor, roster.read(path))
     signin.want_online(actor)
-    held = state.take(ME, now=now, limit=n)
-    state.mark(ME, [state.Mark(pk, AccountState.ONLINE) for pk in held])
+    held = leases.take(ME, now=now, limit=n)
+    state.mark(ME, [state.Mark(one.id, AccountState.ONLINE) for one in held])
     return list(Account.objects.order_by("pk"))
 
 

@@ -56,9 +56,10 @@ PAGES = (
     Screen("space", "/console/spaces/huaixia/"),
     Screen("log", "/console/log/"),
     Screen("settings", "/console/settings/"),
+    Screen("tokens", "/console/settings/tokens/"),
     Screen("public", "/@huaixia"),
 )
-ON_PHONE = ("home", "visits", "space", "campaign", "accounts", "public")
+ON_PHONE = ("home", "visits", "space", "campaign", "accounts", "tokens", "public")
 BY_NIGHT = ("home", "visits", "campaign")
 
 

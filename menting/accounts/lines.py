@@ -107,13 +107,18 @@ def _own_columns(
         # The name of a column is the file's own word only where its heading was checked.
         raise BadLineError(
             gettext("has a column that this channel has not: %(columns)s")
-            % {"columns": ", ".join(name[:40] for name in unknown)}
+            % {"columns": ", ".join(_legible(name) for name in unknown)}
         )
     try:
         checked = model.model_validate(cells)
     except ValidationError as error:
         raise BadLineError(_explain(error, cells)) from None  # its text shows the input
     return _parted(checked)
+
+
+def _legible(name: str) -> str:
+    """Return a name that can be printed and stored: JSON may hold half a letter."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name[:40])
 
 
 def _parted(checked: BaseModel) -> tuple[dict[str, str], dict[str, Any]]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from menting.accounts import (
     bell,
+    bonds,
     lines,
     rejected,
     secretfiles,
@@ -224,7 +225,7 @@ def _add(added: list[Line]) -> None:
     """Insert first, then seal: a secret is bound to the id that the row got."""
     for start in range(0, len(added), CHUNK):
         chunk = added[start:][:CHUNK]
-        rows = Account.objects.bulk_create([_new(line) for line in chunk])
+        rows = Account.objects.bulk_create(bonds.bound([_new(line) for line in chunk]))
         _seal(zip(rows, chunk, strict=True))
 
 
@@ -249,8 +250,8 @@ def _change(changed: list[tuple[Account, Line]]) -> None:
             account.name = line.name or account.name
             account.options = dict(line.options)
             account.removed_at = None
-        rows = [account for account, _ in chunk]
-        Account.objects.bulk_update(rows, ["name", "options", "removed_at"])
+        rows = bonds.bound([account for account, _ in chunk])
+        Account.objects.bulk_update(rows, ["name", "options", "removed_at", "host", "bond"])
         _seal(renewed)
         signin.retry_now(Account.objects.filter(pk__in=[row.pk for row, _ in renewed]))
 

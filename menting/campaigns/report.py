@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, F
 
 from menting.campaigns.models import Campaign, Delivery
 from menting.people.sendable import SendState
@@ -35,15 +35,22 @@ def status(campaign_id: int) -> dict[str, Any]:
     The keys are those of DESIGN section 7. Raises Campaign.DoesNotExist.
     """
     campaign = Campaign.objects.get(pk=campaign_id)
-    rows = Delivery.objects.filter(campaign=campaign, occurrence=campaign.occurrence)
-    counts = dict(rows.order_by().values_list("state").annotate(n=Count("pk")))
-    return {
-        "id": campaign.pk,
-        "state": campaign.state,
-        "planned": sum(counts.values()),
-        **{state.value: counts.get(state, 0) for state in _TOLD},
-        "left_out": campaign.left_out,
-    }
+    return _told(campaign, _counts([campaign]).get(campaign.pk, {}))
+
+
+def campaigns(*, before: int | None = None, limit: int = 50) -> Page:
+    """Return campaigns with name and figures, the newest first, from below `before`."""
+    rows = Campaign.objects.order_by("-pk")
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    found = list(rows[: limit + 1])
+    following = found[limit - 1].pk if len(found) > limit else None
+    counts = _counts(found[:limit])
+    lines = [
+        {**_told(campaign, counts.get(campaign.pk, {})), "name": campaign.name}
+        for campaign in found[:limit]
+    ]
+    return Page(lines, following)
 
 
 def deliveries(
@@ -56,6 +63,28 @@ def deliveries(
     found = list(rows.select_related("account", "contact").order_by("pk")[: limit + 1])
     following = found[limit - 1].pk if len(found) > limit else None
     return Page(list(_lines(found[:limit])), following)
+
+
+def _counts(campaigns: list[Campaign]) -> dict[int, dict[str, int]]:
+    """Return by campaign and state how many recipients its latest occurrence has."""
+    rows = Delivery.objects.filter(
+        campaign__in=campaigns, occurrence=F("campaign__occurrence")
+    )
+    counted: dict[int, dict[str, int]] = {}
+    by_state = rows.order_by().values_list("campaign", "state").annotate(n=Count("pk"))
+    for campaign, state, n in by_state:
+        counted.setdefault(campaign, {})[state] = n
+    return counted
+
+
+def _told(campaign: Campaign, counts: dict[str, int]) -> dict[str, Any]:
+    return {
+        "id": campaign.pk,
+        "state": campaign.state,
+        "planned": sum(counts.values()),
+        **{state.value: counts.get(state, 0) for state in _TOLD},
+        "left_out": campaign.left_out,
+    }
 
 
 def _lines(rows: list[Delivery]) -> Iterator[dict[str, Any]]:

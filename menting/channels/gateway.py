@@ -13,6 +13,7 @@ from typing import Any, NoReturn, Protocol
 import aiohttp
 import msgspec
 import structlog
+from yarl import URL
 
 from menting.channels import base, line
 from menting.channels.http import Http, seconds_of, short
@@ -49,10 +50,13 @@ class Fate(Enum):
 class Side(Protocol):
     """What a platform's session does for its gateway."""
 
-    #: By close code; any other one resumes.
-    closes: Mapping[int, Fate]
-    #: The intents that the account is to have.
-    intents: int
+    @property
+    def closes(self) -> Mapping[int, Fate]:
+        """Return what each close code means; any other one resumes."""
+
+    @property
+    def intents(self) -> int:
+        """Return the intents that the account is to have."""
 
     async def url(self) -> str:
         """Return the address where a new session begins. Raises a ChannelError."""
@@ -114,6 +118,11 @@ class Gateway:
         self._place = Place()
         self._quick = self._vain = 0
         self._renew = False
+
+    @property
+    def intents(self) -> int:
+        """Return what was granted, as far as is known; what is asked for until then."""
+        return self._place.intents or self._side.intents
 
     async def listen(self, deliver: base.Deliver, resume: bytes) -> NoReturn:
         """Receive as `Session.listen` does; a lost connection is resumed a few times.
@@ -195,7 +204,8 @@ class Gateway:
             self._narrow(reason)
         elif fate is Fate.IDENTIFY or lost.is_over or self._is_vain(lost):
             self._begin_anew()
-        log.info(
+        # Not a line for each: QQ lets 4,000 sessions reconnect every half hour.
+        log.debug(
             "gateway lost", reason=reason, fate=fate.name, resumes=bool(self._place.session)
         )
         if self._quick >= MOST_QUICK:
@@ -243,5 +253,13 @@ def _begun(place: Place, body: Any, url: str) -> Place:
     return msgspec.structs.replace(
         place,
         session=str(body.get("session_id", "")),
-        url=resume_url if isinstance(resume_url, str) and resume_url else url,
+        url=_like(resume_url, url) if isinstance(resume_url, str) else url,
     )
+
+
+def _like(resume_url: str, url: str) -> str:
+    """Give the one address the query of the other, as Discord wants it for Resume."""
+    try:
+        return str(URL(resume_url).with_query(URL(url).query)) if resume_url else url
+    except ValueError:
+        return url

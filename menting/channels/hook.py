@@ -45,5 +45,6 @@ class HookAnswer:
     content_type: str = "text/plain; charset=utf-8"
     #: By the handle of the account whom they concern, mostly the addressee alone.
     events: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
-    #: Something waits at the platform: the account's session is to fetch it.
+    #: Something waits at the platform: the sessions of the accounts that `events` names,
+    #: be it with no event, else the addressee's, are to fetch it.
     nudge: bool = False

@@ -162,14 +162,13 @@ def _said(names: list[str]) -> dict[str, str]:
 
 
 def _page(*, state: str, channel: str, cursor: str | None, limit: int) -> "read.Page":
-    from menting.accounts import read
-    from menting.accounts import state as states
+    from menting.accounts import leases, read
     from menting.accounts.models import AccountState
     from menting.base import clock
 
     if state and state not in AccountState.values:
         raise typer.BadParameter(f"states are {', '.join(AccountState.values)}")
-    states.expire(now=clock.now())
+    leases.expire(now=clock.now())
     try:
         return read.items(state=state, channel=channel, cursor=cursor, limit=limit)
     except read.BadCursorError as error:

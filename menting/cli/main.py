@@ -18,6 +18,7 @@ from menting.cli import (
     roster,
     run,
     space,
+    token,
     visit,
 )
 from menting.cli.demo import command as demo
@@ -38,6 +39,7 @@ app.add_typer(person.app, name="person")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(space.app, name="space")
 app.add_typer(visit.app, name="visit")
+app.add_typer(token.app, name="token")
 app.command("run")(run.run)
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)

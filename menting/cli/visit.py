@@ -1,9 +1,8 @@
 """`menting visit`: bring old histories in, look at visits, and take them back."""
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -16,8 +15,11 @@ from menting.visits import read
 from menting.visits.grain import Grain, TooFineError
 from menting.visits.imports import load
 from menting.visits.store import erasure
-from menting.visits.store.base import ALL_SPACES, Dim, StoreError
+from menting.visits.store.base import Dim, StoreError
 from menting.visits.visit import SpaceSeen
+
+if TYPE_CHECKING:
+    from menting.spaces.seen import Place
 
 app = typer.Typer(no_args_is_help=True, help="Visits to your spaces, of all years.")
 
@@ -30,15 +32,6 @@ Limit = Annotated[int, typer.Option(min=1, max=10_000)]
 
 _DIMENSIONS = {dim.name.lower(): dim for dim in Dim}
 VISITOR = "visitor"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A space, or all of them together, with the zone of its days."""
-
-    number: int
-    slug: str
-    zone: ZoneInfo
 
 
 @app.command("import")
@@ -126,6 +119,8 @@ def log(  # noqa: PLR0913, PLR0917  # each is an option of the command
 ) -> None:
     """Show visits, newest first."""
     folder = _caught_up()
+    from menting.spaces import seen as shapes
+
     place = _place(space)
     page = read.log(
         read.store(folder.visits),
@@ -136,7 +131,7 @@ def log(  # noqa: PLR0913, PLR0917  # each is an option of the command
         limit=limit,
         cursor=cursor or None,
     )
-    items = seen.items(page, zone=place.zone)
+    items = shapes.items(page, zone=place.zone)
     out.emit(
         out.page(items, page.next),
         json=json,
@@ -158,6 +153,8 @@ def series(
     Daily visitors are a sum: who comes on two days is counted twice.
     """
     folder = _caught_up()
+    from menting.spaces import seen as shapes
+
     place = _place(space)
     points = read.series(
         read.store(folder.visits),
@@ -167,16 +164,7 @@ def series(
         since=_day(since),
         until=_day(until),
     )
-    items = [
-        {
-            "id": point.start.isoformat(),
-            "start": point.start,
-            "visits": point.n,
-            "named": point.named,
-            "daily_visitors": point.daily_visitors,
-        }
-        for point in points
-    ]
+    items = shapes.points(points)
     columns = ("start", "visits", "named", "daily visitors (sum)")
     out.emit(
         out.page(items, None),
@@ -198,19 +186,19 @@ def top(
 ) -> None:
     """Show the most frequent paths, referrers, countries, … or visitors."""
     folder = _caught_up()
+    from menting.spaces import seen as shapes
+
     place = _place(space)
     reader = read.store(folder.visits)
     if dimension == VISITOR:
-        items = seen.faces(
+        items = shapes.faces(
             read.faces(reader, space=place.number, limit=limit), zone=place.zone
         )
     elif dimension in _DIMENSIONS:
         found = read.top(
             reader, space=place.number, dim=_DIMENSIONS[dimension], year=year, limit=limit
         )
-        items = [
-            {"id": each.value, "value": each.value, "visits": each.n} for each in found
-        ]
+        items = shapes.values(found)
     else:
         raise typer.BadParameter(f"one of {', '.join([*_DIMENSIONS, VISITOR])}")
     as_of = read.as_of(reader, spool_folder=folder.spool, consumer="tops")
@@ -274,16 +262,13 @@ def _caught_up() -> Folder:
     return folder
 
 
-def _place(slug: str) -> Place:
-    from menting.spaces.models import Space
-    from menting.users import house
+def _place(slug: str) -> "Place":
+    from menting.spaces import seen as shapes
 
-    if not slug:
-        return Place(ALL_SPACES, "", house.zone())
-    found = Space.objects.filter(slug=slug).first()
-    if found is None:
-        raise out.CommandError(f"there is no space {slug!r}: see `menting space list`")
-    return Place(found.pk, slug, ZoneInfo(found.time_zone))
+    try:
+        return shapes.place(slug)
+    except shapes.NoSuchSpaceError as error:
+        raise out.CommandError(f"{error}: see `menting space list`") from error
 
 
 def _day(text: str) -> date | None:

@@ -136,6 +136,7 @@ def _page(
         "own_form": own_form,
         "house": house.get(),
         "may_change_house": guard.may(request.actor, "house.change"),
+        "may_make_tokens": guard.may(request.actor, "tokens.make"),
         "users": users if guard.may(request.actor, "users.read") else (),
     }
     return show(request, "settings.html", context, status=status)

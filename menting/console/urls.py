@@ -14,6 +14,7 @@ from menting.console import (
     roster,
     settings,
     spaces,
+    tokens,
     visits,
 )
 
@@ -68,4 +69,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/house/", settings.change_house, name="settings_house"),
     path("settings/own/", settings.change_own, name="settings_own"),
     path("settings/go-on/", settings.go_on, name="go_on"),
+    path("settings/tokens/", tokens.token_list, name="tokens"),
+    path("settings/tokens/new/", tokens.create, name="token_create"),
+    path("settings/tokens/<int:pk>/revoke/", tokens.revoke, name="token_revoke"),
 ]

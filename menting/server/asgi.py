@@ -15,6 +15,7 @@ import structlog
 
 from menting.base.meters import REQUESTS
 from menting.server.health import Health
+from menting.server.limited import limited
 from menting.visits.door import Door
 from menting.visits.spool import SpoolError
 
@@ -31,6 +32,8 @@ OF_PROXIES = frozenset(
 )
 #: Answers whose page was shown or which went on by a landing link.
 SHOWN = frozenset({200, 302, 304})
+#: A roster; `api/` allows less of anything else.
+MOST_API_BYTES = 16 * 1024 * 1024
 
 
 _PATHS = {
@@ -84,6 +87,8 @@ class Front:
             await self._health(scope, receive, send)
         elif kind == "hook":
             await self._hooks(scope, receive, send)
+        elif kind == "api":
+            await limited(self._django, scope, receive, send, most=MOST_API_BYTES)
         elif kind == "page" and scope["method"] == "GET":
             await self._recorded(scope, receive, send)
         else:

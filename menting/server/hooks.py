@@ -65,7 +65,7 @@ class Hooks:
             log.info("a webhook for no account", channel=name)
             raise _SaidError(404, "no account here is called that")
         answer = _taken(channel, hook, account)
-        await self._store(name, answer)
+        await self._store(name, account, answer)
         return answer
 
     def _channel(self, name: str) -> base.Channel:
@@ -74,11 +74,13 @@ class Hooks:
         except registry.UnknownChannelError:
             raise _SaidError(404, "there is no such channel") from None
 
-    async def _store(self, name: str, answer: HookAnswer) -> None:
+    async def _store(self, name: str, account: base.Account, answer: HookAnswer) -> None:
         """Store all that was told; only then may the platform hear that it was taken."""
         told = {handle: events for handle, events in answer.events.items() if events}
         if told:
             await bridge.whole(_receive, name, told)
+        if answer.nudge:
+            await bridge.call(state.nudge, account.id)
 
 
 def _receive(channel: str, told: Mapping[str, Sequence[Event]]) -> None:

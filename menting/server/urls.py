@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", include("menting.spaces.urls")),
+    path("api/", include("menting.api.urls")),
     path("console/", include("menting.console.urls")),
     path("accounts/", include("menting.users.urls")),
     path("accounts/", include("allauth.urls")),

@@ -18,6 +18,9 @@ ACTS: dict[str, frozenset[Role]] = {
     "users.invite": _OWNER,
     "users.read": _OWNER,
     "audit.read": _OWNER,
+    "tokens.read": _OWNER,
+    "tokens.make": _OWNER,
+    "tokens.revoke": _OWNER,
     "backup.make": _OWNER,
     "backup.restore": _OWNER,
     "accounts.read": _BOTH,
@@ -48,16 +51,18 @@ ACTS: dict[str, frozenset[Role]] = {
 
 
 class NotAllowedError(Exception):
-    """The role does not allow the act."""
+    """The role, or the scope of a token, does not allow the act."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whoever acts: an operator, the folder's holder at a shell, or the program."""
+    """Whoever acts: an operator, a token, the folder's holder at a shell, the program."""
 
-    kind: Literal["user", "cli", "system"]
+    kind: Literal["user", "token", "cli", "system"]
     name: str
     role: Role
+    #: A token does only what its scopes say; None: all that the role allows.
+    acts: frozenset[str] | None = None
 
     @override
     def __str__(self) -> str:
@@ -80,7 +85,9 @@ def at_shell() -> Actor:
 
 
 def may(actor: Actor, act: str) -> bool:
-    """Say whether the role allows the act."""
+    """Say whether the role allows the act, and a token's scopes as well."""
+    if actor.acts is not None and act not in actor.acts:
+        return False
     return actor.role in ACTS.get(act, frozenset())
 
 

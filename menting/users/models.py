@@ -1,4 +1,4 @@
-"""Operators and visitors, the house they speak for, sign-in links and the audit log."""
+"""Operators and visitors, the house, sign-in links, API tokens and the audit log."""
 
 from typing import Any, ClassVar
 
@@ -117,11 +117,60 @@ class SigninLink(models.Model):
         return f"link of user {self.user_id}"
 
 
+class Token(models.Model):
+    """A key to the API, with the rights of who made it at most; only its hash is kept."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
+    #: Stands in the audit log, so it is given once and never again.
+    name = models.CharField(max_length=60, unique=True)
+    #: The first characters, by which people tell tokens apart.
+    prefix = models.CharField(max_length=16)
+    hash = models.BinaryField(max_length=32, unique=True)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    #: Written once a minute at most.
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    #: GCRA: the theoretical arrival time in microseconds.
+    tat = models.BigIntegerField(default=0)
+
+    @override
+    def __str__(self) -> str:
+        return self.name
+
+
+class KeptAnswer(models.Model):
+    """What a call with an Idempotency-Key was answered; for one who asks again."""
+
+    token = models.ForeignKey(Token, on_delete=models.CASCADE, related_name="answers")
+    key = models.CharField(max_length=255)
+    #: A keyed hash of method, address and body: the body may hold secrets.
+    request_hash = models.BinaryField(max_length=32)
+    #: Rises when a call takes over from one that died.
+    fence = models.PositiveIntegerField(default=1)
+    claimed_at = models.DateTimeField()
+    #: None while the call runs.
+    status = models.PositiveSmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    body = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["token", "key"], name="answer_once"),
+        ]
+        indexes = [models.Index(fields=["claimed_at"], name="answer_age")]
+
+    @override
+    def __str__(self) -> str:
+        return f"answer {self.pk} of token {self.token_id}"
+
+
 class AuditEntry(models.Model):
     """One act of an operator; append-only, each entry holds the hash of the one before."""
 
     at = models.DateTimeField()
-    #: "user:7", "cli:root", "system"
+    #: "user:7", "token:accounting", "cli:root", "system"
     actor = models.CharField(max_length=80)
     act = models.CharField(max_length=60)
     target = models.CharField(max_length=80, blank=True)

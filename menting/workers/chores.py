@@ -11,6 +11,7 @@ from menting.base import clock
 from menting.base.folder import Folder
 from menting.campaigns import outbox
 from menting.people import erase, hooked
+from menting.users import answers
 from menting.workers import bridge, turns
 
 log = structlog.get_logger(__name__)
@@ -26,6 +27,7 @@ async def run(folder: Folder, stop: asyncio.Event) -> None:
         "sessions": clear_sessions,
         "texts": prune_texts,
         "hooks": forget_hooks,
+        "answers": answers.forget_old,
         "erasures": lambda: erase.finish(folder),
     }
     while not stop.is_set():

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from menting.campaigns import outbox, pace
+from menting.accounts import pace
+from menting.campaigns import outbox
 from menting.people import replies
 from menting.people.outbound import Outbound, Outcome
 from menting.workers import bridge

@@ -200,7 +200,10 @@ def test_the_key_is_changed_and_a_new_secret_taken(data: Path, tmp_path: Path) -
     stored, _ = _menting(data, "import", str(roster))
     assert stored["changed"] == 1
     _, said = _menting(data, "secret", "1", said="pasword=new\n", status=1)
-    assert said == "no secret is called pasword; there are password, token\n"
+    assert (
+        said
+        == "no secret is called pasword; there are password, token, as_token, hs_token\n"
+    )
 
 
 def test_a_platform_without_landing_links_says_so(data: Path, tmp_path: Path) -> None:

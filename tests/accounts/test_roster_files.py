@@ -81,7 +81,9 @@ def test_an_export_holds_no_secret_and_names_every_account(
     assert "secret-0000" not in told
     assert all(f"@shop{n}:localhost" in told for n in (1, 2, 3))
     held = roster.parse(told.encode(), name="r.jsonl" if as_json else "r.csv")
-    assert {one.reason for one in held.rejected} == {"password or token is needed"}
+    assert {one.reason for one in held.rejected} == {
+        "password, token or as_token is needed"
+    }
     assert AuditEntry.objects.latest("pk").act == "account.export"
 
 

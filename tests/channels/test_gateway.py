@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
+import msgspec
 import pytest
 from aiohttp import web
 from typing_extensions import override
@@ -339,3 +340,29 @@ async def test_connections_to_one_host_begin_one_by_one() -> None:
     assert 0.45 < max(came) < 2
     for second in range(10):
         assert sum(second / 10 <= at < (second + 1) / 10 for at in came) <= 12
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("wss://resume.example", "wss://resume.example/?v=10&encoding=json"),
+        ("wss://resume.example:port", "wss://begin.example/?v=10&encoding=json"),
+        ("", "wss://begin.example/?v=10&encoding=json"),
+        (None, "wss://begin.example/?v=10&encoding=json"),
+    ],
+)
+async def test_a_session_is_resumed_with_the_query_that_it_began_with(
+    http: Http, told: str | None, kept: str
+) -> None:
+    async def _talk(caller: Caller) -> None:
+        await caller.hello()
+        body = {"session_id": "one", "resume_gateway_url": told}
+        await caller.tell(0, body, s=1, t="READY")
+
+    heard = Heard()
+    async with Script(_talk).running() as script:
+        side = Side(script.url + "?v=10&encoding=json")
+        with pytest.raises(base.Unreachable):
+            await Gateway(http, side, Turnstile()).listen(heard.deliver, b"")
+    expected = kept.replace("wss://begin.example/", script.url)
+    assert msgspec.json.decode(heard.resume)["url"] == expected

@@ -32,6 +32,8 @@ ACTS = [
     "settings/house/",
     "settings/own/",
     "settings/go-on/",
+    "settings/tokens/new/",
+    "settings/tokens/1/revoke/",
 ]
 
 

@@ -49,6 +49,7 @@ PAGES = [
     "log/?target=house",
     "log/?actor=nobody",
     "settings/",
+    "settings/tokens/",
 ]
 PARTS = ["campaigns/{campaign}/live/", "campaigns/{campaign}/short/", "accounts/fleet/"]
 WITHOUT_ID = [page for page in PAGES if "{" not in page and "space=" not in page]
@@ -114,7 +115,7 @@ def test_a_visitor_of_a_space_sees_no_page(
     assert LONG not in text(as_visitor, at(page, sample), status=403)
 
 
-@pytest.mark.parametrize("page", ["log/"])
+@pytest.mark.parametrize("page", ["log/", "settings/tokens/"])
 def test_a_manager_is_told_who_may_change_their_role(
     as_manager: Client, owner: User, page: str
 ) -> None:
@@ -123,7 +124,7 @@ def test_a_manager_is_told_who_may_change_their_role(
 
 def test_a_manager_sees_the_other_pages(as_manager: Client, sample: Sample) -> None:
     for page in PAGES:
-        if not page.startswith("log"):
+        if not page.startswith(("log", "settings/tokens")):
             text(as_manager, at(page, sample))
 
 
@@ -136,6 +137,7 @@ def test_every_address_of_the_console_is_tested() -> None:
         "space_describe", "space_link", "entry_decide", "invitation_revoke",
         "settings_house", "settings_own", "go_on", "visitor", "account_template",
         "account_export", "account_secret", "account_invite",
+        "token_create", "token_revoke",
     }  # fmt: skip
     tested = {re.sub(r"\{\w+\}", "", page.split("?")[0]) for page in [*PAGES, *PARTS]}
     left = {

@@ -77,7 +77,7 @@ class TelegramSecret(BaseModel):
     @classmethod
     def _address(cls, value: str) -> str:
         parts = urlsplit(value or API)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("must be http(s)://HOST[:PORT]")
         return (value or API).rstrip("/")
 
@@ -145,7 +145,7 @@ class Telegram(base.Channel):
 
         No time is signed: an old request brings an update with a number that is known.
         """
-        secret = _checked(account)
+        secret = _proving(account)
         proof = hook_.headers.get(SECRET_HEADER, "").encode()
         wanted = hook_secret(secret.token.get_secret_value()).encode()
         if not hmac.compare_digest(proof, wanted):
@@ -158,6 +158,13 @@ class Telegram(base.Channel):
             raise hook.MalformedError("the body is no update")
         events = updates.tell(told, places=secret.places())
         return hook.HookAnswer(events={account.handle: tuple(events)})
+
+
+def _proving(account: base.Account) -> TelegramSecret:
+    try:
+        return _checked(account)
+    except base.AuthFailed as error:
+        raise hook.ForgedError(f"nothing to prove it by: {error}") from error
 
 
 def hook_secret(token: str) -> str:

@@ -88,9 +88,7 @@ class TelegramSession(base.Session):
     async def _write(self, chat: str, message: base.Outgoing) -> base.Receipt:
         self._chats.spend(chat)
         try:
-            told = await self._ask(chat, message)
-        except MovedError as error:
-            told = await self._ask(str(error.chat), message)
+            told = await self._follow(chat, message)
         except base.Throttled as error:
             # Its answer does not say what had enough: in a group it is nearly always the
             # group (20 a minute), and elsewhere the bot as a whole (30 a second).
@@ -99,6 +97,12 @@ class TelegramSession(base.Session):
                 str(error), retry_after=wait, of_peer=is_group(chat)
             ) from error
         return base.Receipt(shapes.sent(told), clock.now())
+
+    async def _follow(self, chat: str, message: base.Outgoing) -> Any:
+        try:
+            return await self._ask(chat, message)
+        except MovedError as error:
+            return await self._ask(str(error.chat), message)
 
     async def _ask(self, chat: str, message: base.Outgoing) -> Any:
         extras = _extras(message)

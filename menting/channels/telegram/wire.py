@@ -12,11 +12,11 @@ from menting.channels.http import MOST_REASON, Answer, Http, seconds_of
 WITHDRAWALS = ("bot was blocked by the user", "user is deactivated")
 
 
-class ConflictError(base.ChannelError):
+class ConflictError(base.Unreachable):
     """A webhook is set, or another program polls: one bot has one receiver."""
 
 
-class MovedError(base.ChannelError):
+class MovedError(base.Refused):
     """The group was upgraded and has another id now; nothing was sent."""
 
     def __init__(self, chat: int) -> None:

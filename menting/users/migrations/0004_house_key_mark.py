@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("users", "0002_visitors_without_email"),
+        ("users", "0003_tokens"),
     ]
 
     operations = [
