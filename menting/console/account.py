@@ -19,6 +19,18 @@ from menting.console.page import OperatorRequest, after, done, refused, show, sh
 from menting.people.models import Conversation
 from menting.workers import invitation
 
+#: What a session could do, as people say it.
+_CAN = {
+    "profile": gettext_lazy("know names"),
+    "text": gettext_lazy("chat"),
+    "wall": gettext_lazy("post on a wall"),
+    "image": gettext_lazy("send pictures"),
+    "button": gettext_lazy("send link buttons"),
+    "follow": gettext_lazy("hear who follows"),
+    "join": gettext_lazy("hear who joins"),
+    "invite": gettext_lazy("make landing links"),
+}
+_UNSEEN = {"class": "unseen", "autocomplete": "off", "spellcheck": "false"}
 _NO_LINK = (UnknownAccountError, crypto.CannotOpenError, vault.KeyMissingError)
 
 
@@ -33,7 +45,8 @@ class SecretForm(forms.Form):
                 help_text=column.description,
                 required=False,
                 max_length=10_000,
-                widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+                # No password field: a browser would offer to keep what is typed.
+                widget=forms.TextInput(attrs=_UNSEEN),
             )
 
 
@@ -101,6 +114,7 @@ def _page(
         "secret_form": SecretForm(one) if is_there else None,
         "invite_form": (form or InviteForm()) if is_there and _invites(one) else None,
         "link": link,
+        "can": gettext(", ").join(str(_CAN[name]) for name in one.caps.split()),
     }
     return show(request, "account.html", context, status=status)
 

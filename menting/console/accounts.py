@@ -8,7 +8,8 @@ from django.utils.translation import gettext, ngettext
 
 from menting.accounts import signin
 from menting.accounts.models import Account, AccountState
-from menting.console import filters, fleet, keyset
+from menting.accounts.read import Which
+from menting.console import filters, fleet, keyset, reasons
 from menting.console.page import OperatorRequest, after, done, refused, show, shown
 from menting.console.templatetags.look import channel
 
@@ -21,23 +22,26 @@ _URGENCY = (
     AccountState.NEEDS_AUTH,
     AccountState.BANNED,
 )
+_MEANT = ("channel", "state", "reason")
 _PRESSING = keyset.Key("urgency", read=int, write=str)
 
 
 @shown("accounts.read")
 def accounts(request: OperatorRequest) -> HttpResponse:
     """Show the accounts by channel and state, and their list, the most pressing first."""
-    everyone = fleet.count()
+    everyone, why = fleet.count(), fleet.why()
     asked = filters.of(
         request,
         {
             "q": None,
             "channel": {row.channel: channel(row.channel) for row in everyone.rows},
             "state": {state.value: str(state.label) for state in fleet.STATES},
+            "reason": {one.reason: reasons.word(one.reason) for one in why if one.reason},
         },
     )
     context = {
         "fleet": everyone,
+        "why": why,
         "page": keyset.page(request, _asked(asked), by=_PRESSING),
         "filters": asked,
         "states": fleet.STATES,
@@ -49,7 +53,7 @@ def accounts(request: OperatorRequest) -> HttpResponse:
 @shown("accounts.read")
 def fleet_part(request: OperatorRequest) -> HttpResponse:
     """Show the counts alone, for the page that asks again every few seconds."""
-    return show(request, "_fleet.html", {"fleet": fleet.count()})
+    return show(request, "_fleet.html", {"fleet": fleet.count(), "why": fleet.why()})
 
 
 @done("accounts.signin")
@@ -57,6 +61,18 @@ def sign_in_all(request: OperatorRequest) -> HttpResponse:
     """Want every account online."""
     n = signin.want_online(request.actor)
     said = ngettext("%(n)d account signs in.", "%(n)d accounts sign in.", n) % {"n": n}
+    return after(request, said, "console:accounts")
+
+
+@done("accounts.signin")
+def retry(request: OperatorRequest) -> HttpResponse:
+    """Try all at once that are down for one reason."""
+    channel, state, reason = (request.POST.get(name, "") for name in _MEANT)
+    meant = Which(channel=channel, state=state, reason=reason)
+    if not state:
+        return refused(request, gettext("No account was chosen."), "console:accounts")
+    n = signin.retry_where(request.actor, meant)
+    said = ngettext("%(n)d account tries again.", "%(n)d accounts try again.", n) % {"n": n}
     return after(request, said, "console:accounts")
 
 
@@ -100,7 +116,7 @@ def _asked(asked: filters.Filters) -> QuerySet[Any, Any]:
     )
     if asked["q"]:
         rows = rows.filter(Q(name__icontains=asked["q"]) | Q(handle__icontains=asked["q"]))
-    for name in ("channel", "state"):
+    for name in ("channel", "state", "reason"):
         if asked[name]:
             rows = rows.filter(**{name: asked[name]})
     return rows

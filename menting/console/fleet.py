@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from menting.accounts import read
+from menting.accounts import read, signin
 from menting.accounts.models import AccountState
 from menting.console import charts
 
@@ -26,6 +27,8 @@ _FILLS = {
     AccountState.BANNED: "f-ink",
     AccountState.OFFLINE: "f-line",
 }
+#: More reasons than anybody reads: the rest is in the list below.
+MOST_REASONS = 12
 _NEEDED = (AccountState.NEEDS_AUTH, AccountState.BANNED)
 _MENDING = (AccountState.BACKOFF, AccountState.CONNECTING)
 
@@ -48,6 +51,19 @@ class Row:
     cells: list[Cell]
     total: int
     bar: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Accounts that are down for one reason, and whether trying them again is of use."""
+
+    channel: str
+    state: str
+    word: str
+    reason: str
+    count: int
+    since: datetime
+    is_stuck: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +100,22 @@ def count() -> Fleet:
         total=sum(sums.values()),
         bar=charts.stacked(_parts(sums), label=_told(sums)),
     )
+
+
+def why() -> list[Why]:
+    """Return why accounts are not online that are to be, the commonest reason first."""
+    return [
+        Why(
+            channel=one.channel,
+            state=one.state,
+            word=str(AccountState(one.state).label),
+            reason=one.reason,
+            count=one.accounts,
+            since=one.since,
+            is_stuck=one.state in signin.STUCK,
+        )
+        for one in read.down(limit=MOST_REASONS)
+    ]
 
 
 def summary(everyone: Fleet) -> str:

@@ -43,6 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/fleet/", accounts.fleet_part, name="account_fleet"),
     path("accounts/import/", roster.import_roster, name="account_import"),
     path("accounts/signin/", accounts.sign_in_all, name="account_signin_all"),
+    path("accounts/retry/", accounts.retry, name="account_retry"),
     path("accounts/change/", accounts.change, name="account_change"),
     path("accounts/export/", roster.export_roster, name="account_export"),
     path(

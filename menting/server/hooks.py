@@ -1,7 +1,7 @@
 """`/hooks/CHANNEL/…`: what platforms call; proven, then parsed, then stored, then 200."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import parse_qsl
 
 import structlog
@@ -80,12 +80,17 @@ class Hooks:
         if told:
             await bridge.whole(_receive, name, told)
         if answer.nudge:
-            await bridge.call(state.nudge, account.id)
+            await bridge.call(_nudge, name, answer.events or {account.handle: ()})
 
 
 def _receive(channel: str, told: Mapping[str, Sequence[Event]]) -> None:
     ids = state.ids_of(channel, told)
     hooked.receive({ids[handle]: told[handle] for handle in told if handle in ids})
+
+
+def _nudge(channel: str, handles: Iterable[str]) -> None:
+    for account_id in state.ids_of(channel, handles).values():
+        state.nudge(account_id)
 
 
 def _addressee(channel: base.Channel, hook: Hook) -> str:

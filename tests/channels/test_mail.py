@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import imaplib
+import re
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -88,6 +89,32 @@ async def test_what_cannot_work_needs_an_operator(
     with pytest.raises(base.AuthFailed, match=reason) as failed:
         await Mail().open(dataclasses.replace(account, **change), Vault().keep)
     assert "secret" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (rb"NO [UNAVAILABLE] not now", base.Throttled),
+        (rb"NO [AUTHENTICATIONFAILED] wrong", base.AuthFailed),
+        (rb"BAD what?", base.AuthFailed),
+        (rb"*", base.Unreachable),
+    ],
+)
+async def test_what_the_mailbox_says_to_a_password_decides(
+    rig: MailRig, words: bytes, error: type[base.ChannelError]
+) -> None:
+    account = await rig.account()
+    logged_in = re.compile(rb"OK (\[CAPABILITY [^\]]*\] )?Logged in")
+    rig.imap.always(lambda said: logged_in.sub(words, said))
+    with pytest.raises(error) as failed:
+        await rig.channel.open(account, Vault().keep)
+    assert "wrong" not in str(failed.value)
+
+
+async def test_what_greets_in_another_language_is_no_mailbox(rig: MailRig) -> None:
+    rig.imap.once(lambda _said: b"220 this is SMTP\r\n")
+    with pytest.raises(base.Unreachable):
+        await rig.channel.open(await rig.account(), Vault().keep)
 
 
 async def test_an_answer_is_a_reply_to_the_letter_and_leaves_it_unread(

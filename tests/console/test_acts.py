@@ -21,6 +21,7 @@ ACTS = [
     "deliveries/{delivery}/resolve/",
     "accounts/signin/",
     "accounts/export/",
+    "accounts/retry/",
     "accounts/{account}/secret/",
     "accounts/{account}/invite/",
     "accounts/change/",

@@ -82,3 +82,19 @@ def test_a_platform_without_landing_links_offers_none(
     assert "invite" not in as_owner.get(url).content.decode()
     assert as_owner.post(f"{url}invite/", {"code": "poster"}).status_code == 422
     assert as_owner.post(f"{url}invite/", {"code": "a poster"}).status_code == 422
+
+
+def test_all_that_are_down_for_one_reason_are_tried_by_one_click(
+    as_owner: Client, account: Account
+) -> None:
+    Account.objects.update(wanted_online=True, caps="profile text wall")
+    page = as_owner.get("/console/accounts/").content.decode()
+    assert "Why some are not online" in page or "M_FORBIDDEN" in page
+    told = {"channel": "matrix", "state": "needs_auth", "reason": "another reason"}
+    as_owner.post("/console/accounts/retry/", told)
+    account.refresh_from_db()
+    assert account.state == AccountState.NEEDS_AUTH
+    as_owner.post("/console/accounts/retry/", {**told, "reason": "M_FORBIDDEN"})
+    account.refresh_from_db()
+    assert account.state == AccountState.OFFLINE
+    assert AuditEntry.objects.latest("pk").act == "account.retry"

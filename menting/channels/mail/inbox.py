@@ -20,7 +20,7 @@ T = TypeVar("T")
 IDLE_SECONDS = 9 * 60.0
 #: Between two looks at a server without IDLE.
 POLL_SECONDS = 60.0
-#: Mails fetched at once, of up to 256 KiB each.
+#: Mails fetched at once, of up to 128 KiB each.
 CHUNK = 20
 #: Subjects and names remembered by an account, for answers that are sent soon.
 MOST_REMEMBERED = 100
@@ -82,7 +82,7 @@ class Inbox:
                 return at
 
     def _read(self, uids: Sequence[int]) -> list[base.Event]:
-        """Fetch and parse, in a thread: 256 KiB of MIME take milliseconds."""
+        """Fetch and parse, in a thread: MIME of 128 KiB takes milliseconds."""
         told = [events.of(raw, self._handle) for raw in self._mailbox.fetch(uids)]
         for one in told:
             for event in one.events:

@@ -19,7 +19,7 @@ from menting.channels.mail.columns import Server, Tls
 
 CALL_SECONDS = 20.0
 #: Read of a mail at most. What a person wrote stands before the files, as a rule.
-MOST_BYTES = 256 * 1024
+MOST_BYTES = 128 * 1024
 #: Asked for their time at once: servers take lines of 8 kB at least.
 MOST_DATES = 500
 _IDLE_TAG = b"menting1"
@@ -67,18 +67,14 @@ class Mailbox:
 
     def sign_in(self) -> None:
         """Connect and sign in. Raises AuthFailed, Throttled and Unreachable."""
-        user, password = self._login.user, self._login.password
         try:
             with _lost():
                 self._box = self._connect()
-                plain = user.isascii() and password.isascii()
-                sign_in = self._box.login if plain else self._box.login_utf8
-                sign_in(user, password, initial_folder=None)
+            self._authenticate(self._box)
+            with _lost():
                 self._introduce(self._box.client)
-        except base.Unreachable as error:
+        except base.ChannelError:
             self.close()
-            if isinstance(error.__cause__, MailboxLoginError | imaplib.IMAP4.error):
-                raise _of_sign_in(error.__cause__) from None  # may repeat the secret
             raise
         if self._is_closed:  # given up while this thread waited for the server
             self.close()
@@ -180,6 +176,19 @@ class Mailbox:
             case Tls.NONE:
                 return imap_tools.MailBoxUnencrypted(host, port, CALL_SECONDS)
 
+    def _authenticate(self, box: imap_tools.BaseMailBox) -> None:
+        user, password = self._login.user, self._login.password
+        sign_in = box.login if (user + password).isascii() else box.login_utf8
+        try:
+            with _lost():
+                sign_in(user, password, initial_folder=None)
+        except base.Unreachable as error:
+            cause = error.__cause__
+            is_answer = isinstance(cause, imaplib.IMAP4.error | MailboxLoginError)
+            if not is_answer or isinstance(cause, imaplib.IMAP4.abort):
+                raise
+            raise _of_sign_in(str(cause)) from None  # its own text may repeat the secret
+
     def _introduce(self, client: imaplib.IMAP4) -> None:
         """Learn what the server can do now, and say who asks (RFC 2971).
 
@@ -259,9 +268,7 @@ def _lost() -> Iterator[None]:
         raise base.Unreachable("the mailbox refused a command") from error
 
 
-def _of_sign_in(error: Exception) -> base.ChannelError:
-    if isinstance(error, imaplib.IMAP4.abort):
-        return base.Unreachable("the mailbox closed the connection at the sign-in")
-    if _NOT_NOW.search(str(error)):
+def _of_sign_in(said: str) -> base.ChannelError:
+    if _NOT_NOW.search(said):
         return base.Throttled("the mailbox puts the sign-in off", retry_after=LATER_SECONDS)
     return base.AuthFailed("the mailbox does not accept user and password")

@@ -1,12 +1,15 @@
 """Read a mail of any form, also of none: what cannot be read is left out."""
 
 import email
-import email.policy
 import hashlib
 import re
 from collections.abc import Iterator
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from email.utils import getaddresses
+from itertools import islice
+
+from typing_extensions import override
 
 from menting.channels.mail import quote
 from menting.channels.mail.address import BROKEN, is_address, person
@@ -17,11 +20,34 @@ _CHARSETS = {"gb2312": "gb18030", "gbk": "gb18030", "gb_2312-80": "gb18030"}
 _GUESSES = ("utf-8", "gb18030")
 _MAIL_ID = re.compile(r"<[^<>\s]{1,240}@[^<>\s]{1,240}>")
 MOST_ADDRESSES = 50
+MOST_HEADER = 4_000
+#: Headers of one name, and parts, that are looked at.
+MOST_SAME, MOST_PARTS = 10, 200
+
+
+class _Bounded(EmailPolicy):
+    """The usual policy, with headers cut where their parsing would take seconds.
+
+    The standard library's parser takes the square of a header's length: 25 s and more
+    for 250 kB of quotes, sent by anybody.
+    """
+
+    @override
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:MOST_HEADER]
+
+
+_POLICY = _Bounded()
 
 
 def message(raw: bytes) -> EmailMessage:
     """Return a mail as the standard library reads it."""
-    return email.message_from_bytes(raw, EmailMessage, policy=email.policy.default)
+    return email.message_from_bytes(
+        raw,
+        EmailMessage,
+        policy=_POLICY,  # type: ignore[arg-type]  # a generic class for types alone
+    )
 
 
 def header(mail: EmailMessage, name: str) -> str:
@@ -29,10 +55,7 @@ def header(mail: EmailMessage, name: str) -> str:
     try:
         found = str(mail.get(name, ""))
     except BROKEN:
-        found = next(
-            (str(value) for key, value in mail.raw_items() if key.lower() == name.lower()),
-            "",
-        )
+        found = next(_raw(mail, name), "")
     return " ".join(found.encode("utf-8", "replace").decode().split())
 
 
@@ -82,7 +105,7 @@ def texts(part: EmailMessage) -> str:
 
 def parts(mail: EmailMessage) -> Iterator[EmailMessage]:
     """Return a mail's parts with itself first."""
-    for part in mail.walk():
+    for part in islice(mail.walk(), MOST_PARTS):
         if isinstance(part, EmailMessage):
             yield part
 
@@ -106,15 +129,20 @@ def _text(mail: EmailMessage) -> str | None:
 
 
 def _mailboxes(mail: EmailMessage, name: str) -> list[tuple[str, str]]:
+    raw = list(islice(_raw(mail, name), MOST_SAME))
     try:
+        parsed = [_POLICY.header_factory(name, value) for value in raw]
         return [
-            (one.display_name, one.addr_spec)
-            for value in mail.get_all(name, [])
-            for one in value.addresses
+            (one.display_name, one.addr_spec) for value in parsed for one in value.addresses
         ]
     except BROKEN:
-        raw = [str(value) for key, value in mail.raw_items() if key.lower() == name.lower()]
         return _loosely(raw)
+
+
+def _raw(mail: EmailMessage, name: str) -> Iterator[str]:
+    for key, value in mail.raw_items():
+        if key.lower() == name.lower():
+            yield str(value)
 
 
 def _loosely(raw: list[str]) -> list[tuple[str, str]]:

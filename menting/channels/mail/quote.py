@@ -10,11 +10,16 @@ _QUOTED = re.compile(r"\s?>+(?: |$)|\s?>>")
 #: From here on all is old: what Outlook, QQ Mail, Foxmail and 163 put above a quote.
 _OLD_BELOW = re.compile(
     r"-{2,}\s*(original message|forwarded message|ursprüngliche nachricht|原始邮件|原邮件"
-    r"|回复的原邮件|转发邮件信息|转发的邮件)\s*-{2,}|_{30,}$",
+    r"|回复的原邮件|转发邮件信息|转发的邮件)\s*-{2,}",
     re.IGNORECASE,
 )
-#: RFC 3676, 4.3; many programs lose the space.
-_SIGNATURE = re.compile(r"-- ?")
+#: Outlook's rule, and the header that it quotes below.
+_RULE, _HEADER = (
+    re.compile(r"_{20,}"),
+    re.compile(r"\*?(From|Von|De|发件人|寄件者)\*?\s*[:：]"),
+)
+#: RFC 3676, 4.3. Without the space it may be a dash of the person's own.
+_SIGNATURE = "-- "
 #: "On Monday, Ann <ann@example.org> wrote:", in the languages of many programs.
 _ATTRIBUTION = re.compile(
     r"(wrote|writes|写道|寫道|写到|schrieb|a écrit|escribió|ha scritto|napisał|пишет)"
@@ -26,7 +31,12 @@ _OPENINGS = ("On ", "Am ", "Le ", "El ", "Il ", "在", "于", "於")
 MOST_FOLDED = 3
 _BLOCKS = frozenset({"p", "div", "br", "tr", "li", "h1", "h2", "h3", "h4", "ul", "table"})
 _HIDDEN = frozenset({"script", "style", "head", "title"})
+_COMMENT = re.compile(r"<!--.*?(?:-->|$)", re.DOTALL)
 MOST_HTML = 100_000
+#: Longer lines are no attribution, and a search in them takes the square of their length.
+MOST_LINE = 300
+#: Quotes within quotes beyond that are shown as these.
+MOST_DEPTH = 3
 
 
 def new_part(text: str) -> str:
@@ -42,14 +52,17 @@ def new_part(text: str) -> str:
 def of_html(page: str) -> str:
     """Return the text of a page, with quoted blocks marked as in plain text."""
     reader = _Reader()
-    reader.feed(page[:MOST_HTML])
+    # The parser takes the square of the length for comments that never end.
+    reader.feed(_COMMENT.sub("", page[:MOST_HTML]))
     reader.close()
     return re.sub(r"\n{3,}", "\n\n", reader.text()).strip()
 
 
 def _above_old(lines: list[str]) -> list[str]:
     for index, line in enumerate(lines):
-        if _OLD_BELOW.match(line.strip()) or _SIGNATURE.fullmatch(line):
+        following = lines[index + 1] if index + 1 < len(lines) else ""
+        is_rule = _RULE.fullmatch(line.strip()) and _HEADER.match(following.strip())
+        if line == _SIGNATURE or is_rule or _OLD_BELOW.match(line.strip()):
             return lines[:index]
     return lines
 
@@ -70,11 +83,15 @@ def _drop_attribution(kept: list[str]) -> None:
         kept.pop()
     for size in range(1, min(MOST_FOLDED, len(kept)) + 1):
         joined = " ".join(kept[-size:])
-        if joined.startswith(_OPENINGS) and _ATTRIBUTION.search(joined):
+        if joined.startswith(_OPENINGS) and _is_attribution(joined):
             del kept[-size:]
             return
-    if kept and _ATTRIBUTION.search(kept[-1]):
+    if kept and _is_attribution(kept[-1]):
         kept.pop()
+
+
+def _is_attribution(line: str) -> bool:
+    return len(line) <= MOST_LINE and _ATTRIBUTION.search(line) is not None
 
 
 class _Reader(HTMLParser):
@@ -111,7 +128,7 @@ class _Reader(HTMLParser):
         words = re.sub(r"\s+", " ", data)
         at_start = not self._parts or self._parts[-1] == "\n"
         if self._depth and at_start and words.strip():
-            self._parts.append("> " * self._depth)
+            self._parts.append("> " * min(self._depth, MOST_DEPTH))
         self._parts.append(words.lstrip() if at_start else words)
 
     def text(self) -> str:
