@@ -20,7 +20,7 @@ from tests.accounts.rosters import HEADING, line
 from tests.servers import postgres
 
 #: More than a keeper takes in two turns, so that two keepers each get some.
-ACCOUNTS = 1_200
+ACCOUNTS = 2_000
 TAKE_OVER_SECONDS = 30.0
 BROWSER = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
