@@ -8,6 +8,7 @@ need chromium chromium
 need chromedriver chromium-driver
 need dovecot "dovecot-imapd dovecot-lmtpd"
 need msgfmt gettext
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql
 need postfix postfix
 need prosody prosody
 need wrk wrk

@@ -1,6 +1,6 @@
 """Which keeper holds which accounts: a row's `lease_by` and `lease_until`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,16 +33,11 @@ def take(me: str, *, now: datetime, limit: int) -> list[Taken]:
 
     Accounts on one connection (`Bond.one_holder`) go to whoever holds one of them already.
     """
-    free = _free(me, now)
-    wanted = list(free.order_by("pk").values_list("pk", "bond_id")[:limit])
-    # The bonds first, then the accounts: as claims and imports lock them.
-    elsewhere = _bonds_elsewhere(me, {bond for _, bond in wanted if bond}, now)
-    free = free.filter(pk__in=[pk for pk, bond in wanted if bond not in elsewhere])
-    # On PostgreSQL two keepers take different rows; SQLite has one writer at a time anyway.
-    rows = free.order_by("pk").select_for_update(
-        of=("self",), skip_locked=True, no_key=True
-    )
-    taken = [Taken(*row) for row in rows.values_list("pk", "channel", "host")]
+    wanted = _first_free(me, now, limit)
+    taken = _locked_free(me, now, wanted)
+    if not taken and len(wanted) == limit:
+        # Another keeper takes these at this moment: those behind them.
+        taken = _locked_free(me, now, _first_free(me, now, limit, after=wanted[-1][0]))
     Account.objects.filter(pk__in=[one.id for one in taken]).update(
         lease_by=me,
         lease_until=lease.until(now),
@@ -154,6 +149,27 @@ def _free(me: str, now: datetime) -> QuerySet[Account]:
         .exclude(state__in=NEVER_RETRIED)
         .filter(Q(bond=None) | ~Exists(bound_elsewhere))
     )
+
+
+def _first_free(
+    me: str, now: datetime, limit: int, *, after: int = 0
+) -> list[tuple[int, int | None]]:
+    """Return accounts that may be leased, each with its bond."""
+    rows = _free(me, now).filter(pk__gt=after).order_by("pk")
+    return list(rows.values_list("pk", "bond_id")[:limit])
+
+
+def _locked_free(
+    me: str, now: datetime, wanted: Sequence[tuple[int, int | None]]
+) -> list[Taken]:
+    """Lock those that are still free; on PostgreSQL, that no other keeper has locked."""
+    # The bonds first, then the accounts: as claims and imports lock them.
+    elsewhere = _bonds_elsewhere(me, {bond for _, bond in wanted if bond}, now)
+    free = [pk for pk, bond in wanted if bond not in elsewhere]
+    rows = _free(me, now).filter(pk__in=free).order_by("pk")
+    # SQLite has one writer at a time anyway.
+    mine = rows.select_for_update(of=("self",), skip_locked=True, no_key=True)
+    return [Taken(*row) for row in mine.values_list("pk", "channel", "host")]
 
 
 def _bonds_elsewhere(me: str, bonds: set[int], now: datetime) -> set[int]:

@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     )
 
     data: Path = Path(DEFAULT_FOLDER)
+    #: Where the state is: `postgresql://USER:PASSWORD@HOST/NAME`; empty: in the folder.
+    database: SecretStr = SecretStr("")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     #: Where people reach this installation; decides hosts, origins, cookies, WebAuthn.
@@ -70,6 +72,8 @@ class Settings(BaseSettings):
     #: Rooms that people invite an account to are joined without asking an operator.
     accept_invitations: bool = True
     log_level: str = "INFO"
+    #: Who reads `/metrics` sends it as a bearer token; empty: this machine alone may.
+    metrics_token: SecretStr = SecretStr("")
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
@@ -87,6 +91,14 @@ class Settings(BaseSettings):
             ip_network(item, strict=False)
         return value
 
+    @field_validator("database")
+    @classmethod
+    def _postgres(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        if url and urlsplit(url).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must be postgresql://USER:PASSWORD@HOST:PORT/NAME, or empty")
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _url(cls, value: str) -> str:
@@ -98,6 +110,11 @@ class Settings(BaseSettings):
         ):
             raise ValueError("must be http(s)://HOST[:PORT] without a path")
         return value.rstrip("/")
+
+    @property
+    def is_postgres(self) -> bool:
+        """Say whether the state is in PostgreSQL, which several processes may share."""
+        return bool(self.database.get_secret_value())
 
     @property
     def is_https(self) -> bool:

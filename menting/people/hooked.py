@@ -8,7 +8,7 @@ from django.db import transaction
 from menting.accounts.models import Account
 from menting.base import clock
 from menting.channels.base import Event
-from menting.people import inbox, tidy
+from menting.people import inbox, ledger, tidy
 from menting.people.models import HookEvent
 
 #: Platforms repeat a webhook for a day at most (Telegram); signed times are refused sooner.
@@ -21,6 +21,7 @@ def receive(told: Mapping[int, Sequence[Event]]) -> int:
 
     The platform may be answered only after this returns.
     """
+    ledger.hold()
     return sum(_receive(account_id, told[account_id]) for account_id in sorted(told))
 
 
@@ -32,7 +33,7 @@ def forget(*, before: datetime) -> int:
 
 def _receive(account_id: int, events: Sequence[Event]) -> int:
     # One webhook of an account at a time: the second of two racing ones sees the first.
-    Account.objects.select_for_update().only("pk").get(pk=account_id)
+    Account.objects.select_for_update(no_key=True).only("pk").get(pk=account_id)
     by_id = {tidy.identifier(event.id): event for event in events}
     rows = HookEvent.objects.filter(account=account_id, event_id__in=by_id)
     for known in rows.values_list("event_id", flat=True):

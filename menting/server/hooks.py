@@ -77,7 +77,7 @@ class Hooks:
         """Store all that was told; only then may the platform hear that it was taken."""
         told = {handle: events for handle, events in answer.events.items() if events}
         if told:
-            await bridge.call(_receive, name, told)
+            await bridge.whole(_receive, name, told)
         if answer.nudge:
             await bridge.call(_nudge, name, answer.events or {account.handle: ()})
 

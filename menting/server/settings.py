@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from menting.base import config, crypto
 from menting.base.folder import Folder
+from menting.server import engines
 
 _menting = config.current()
 _folder = Folder(_menting.data)
@@ -75,22 +76,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": _folder.state,
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            # FULL: the outbox and the ledger are here, a commit must outlive power loss.
-            "init_command": (
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-                "PRAGMA secure_delete=ON; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;"
-            ),
-        },
-        "TEST": {"NAME": _folder.root / "test.db"},
-    }
-}
+DATABASES = {"default": engines.engine(_menting, _folder)}
 
 # One store for all processes: limits on signing in must not be one bucket a process.
 CACHES = {

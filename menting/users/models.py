@@ -91,6 +91,8 @@ class House(models.Model):
     time_zone = models.CharField(_("time zone"), max_length=64, default="Asia/Shanghai")
     #: Written anew at each start, here and in a file: they differ after a restore.
     epoch = models.CharField(max_length=32, blank=True)
+    #: Tells the folder's `house.key` from another: each machine must have the same.
+    key_mark = models.CharField(max_length=32, blank=True)
     #: A restore was found; nothing goes out until the owner says go on.
     held_since = models.DateTimeField(null=True)
 

@@ -157,7 +157,7 @@ class Attempt:
 
     async def _deliver(self, events: list[base.Event], resume: bytes) -> None:
         if events:
-            await bridge.call(
+            await bridge.whole(
                 self._desk.receive, account_id=self.account_id, events=events, resume=resume
             )
         else:

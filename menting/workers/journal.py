@@ -50,7 +50,7 @@ class Journal:
     async def _commit(self, batch: list[_Entry]) -> None:
         writes = [one for entry in batch for one in entry.writes]
         try:
-            await bridge.call(state.write, self._me, writes)
+            await bridge.whole(state.write, self._me, writes)
         except Exception as error:  # each entry's owner gets it
             await self._divide(batch, error)
         else:

@@ -32,6 +32,7 @@ def test_a_folder_up_to_date_is_left_alone(folder: Folder) -> None:
     assert list(folder.backups.iterdir()) == []
 
 
+@pytest.mark.sqlite("copies the file")
 @pytest.mark.django_db(transaction=True)
 def test_the_state_is_copied_before_it_changes(folder: Folder) -> None:
     with sqlite3.connect(folder.state) as db:

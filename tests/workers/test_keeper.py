@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -352,12 +351,12 @@ async def test_the_database_away_is_told_as_trouble(
     async with keeping(platform) as keeper:
         await until(lambda: states() == {ONLINE: 1})
         table = "accounts_account"
-        await sync_to_async(_rename)(table, "away")
+        await bridge.call(_rename, table, "away")
         try:
             await until(lambda: keeper.trouble() != "")
             assert len(keeper.sessions) == 1
         finally:
-            await sync_to_async(_rename)("away", table)
+            await bridge.call(_rename, "away", table)
         await until(lambda: keeper.trouble() == "")
 
 
