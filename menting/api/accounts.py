@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from django.http import HttpResponse
 from ninja import P, QueryEx
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from menting.accounts import change, read, roster, signin
 from menting.accounts.models import AccountState
@@ -54,7 +54,7 @@ class AccountPage(Shape):
     next: str | None
 
 
-class NewAccount(Shape):
+class NewAccount(BaseModel):  # the library's own Schema drops what is not declared
     """An account as a line of a roster: its channel's own columns stand beside these."""
 
     model_config = ConfigDict(
@@ -77,7 +77,7 @@ class NewAccount(Shape):
     name: str = ""
 
 
-class AccountChange(Shape):
+class AccountChange(BaseModel):
     """The columns that change; those left out stay as they are."""
 
     model_config = ConfigDict(
