@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 
 from django.http import HttpResponse
-from ninja import P, QueryEx
+from ninja import P, QueryEx, Status
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from menting.accounts import change, read, roster, signin
@@ -160,11 +160,11 @@ def list_accounts(
 @noun.acts("/accounts", scope=WRITE, answer=Account, status=201)
 def add_account(
     request: ApiRequest, response: HttpResponse, account: NewAccount
-) -> tuple[int, dict[str, Any]]:
+) -> Status[dict[str, Any]]:
     """Add one account; it signs in when it is asked to."""
     made = change.add(request.actor, account.model_dump())
     response.headers["Location"] = f"{request.path}/{made}"
-    return 201, _item(made)
+    return Status(201, _item(made))
 
 
 @noun.acts(
