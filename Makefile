@@ -11,8 +11,11 @@ export MENTING_SYNAPSE ?= $(CURDIR)/.synapse/bin/python
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/bin/uv)
 RUN := .venv/bin
 ARGS ?=
+# What differs by the engine: SQL, locks, transactions, and the processes on them.
+STATE := -m "not browser and not homeserver" tests/users tests/accounts tests/people \
+	tests/campaigns tests/spaces tests/workers tests/server
 
-.PHONY: help demo test run check lint types layers messages bench bench-large screens clean
+.PHONY: help demo test test-postgres run check lint types layers messages bench bench-large screens clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,8 +23,12 @@ help: ## Say what each target does
 demo: .venv/ready .synapse/ready words ## The whole main job on a real homeserver (ARGS="--exit --json")
 	@$(RUN)/menting demo $(ARGS)
 
-test: .venv/ready .synapse/ready words .tools/system ## Every test
+test: .venv/ready .synapse/ready words .tools/system ## Every test, and those of the state on PostgreSQL
 	$(RUN)/pytest $(ARGS)
+	$(RUN)/pytest --db postgres $(STATE) $(ARGS)
+
+test-postgres: .venv/ready .synapse/ready words .tools/system ## Every test on PostgreSQL
+	$(RUN)/pytest --db postgres $(ARGS)
 
 run: .venv/ready words ## Start the program: http://localhost:8080
 	@$(RUN)/menting run $(ARGS)

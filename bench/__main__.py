@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.row import Row
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
-PARTS = ("visits", "outbox", "matrix", "start")
+PARTS = ("visits", "outbox", "matrix", "qq", "mail", "xmpp", "start")
 #: What a large run measures: all but the visits is of its full size already.
 LARGE = {"visits": {"rows": 20_000_000}}
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from menting.accounts import roster, signin, state
+from menting.accounts import leases, roster, signin, state
 from menting.accounts.models import Account, AccountState
 from menting.base import clock
 from menting.base.folder import Folder
@@ -86,7 +86,7 @@ def fill(folder: Folder, *, people: int = 240, accounts: int = 60, seed: int = 1
     _answer(live)
     _campaigns(actor, live)
     _states(now)
-    state.renew(ME, now=now + timedelta(days=1))  # no program of today takes them over
+    leases.renew(ME, now=now + timedelta(days=1))  # no program of today takes them over
     place = _space(actor)
     _visits(folder, place, owner, dice, now)
     _tokens(actor, owner)
@@ -113,8 +113,8 @@ def _accounts(actor: Actor, n: int, now: datetime) -> list[Account]:
         path.write_text("\n".join(lines), encoding="utf-8")
         roster.store(actor, roster.read(path))
     signin.want_online(actor)
-    held = state.take(ME, now=now, limit=n)
-    state.mark(ME, [state.Mark(pk, AccountState.ONLINE) for pk in held])
+    held = leases.take(ME, now=now, limit=n)
+    state.mark(ME, [state.Mark(one.id, AccountState.ONLINE) for one in held])
     return list(Account.objects.order_by("pk"))
 
 

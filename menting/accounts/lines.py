@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from menting.accounts import secretfiles
 from menting.accounts.sheet import RosterError, Row
 from menting.channels import registry
 
@@ -42,7 +43,9 @@ def check_heading(columns: tuple[str, ...]) -> None:
             )
             % {"missing": ", ".join(missing), "example": ", ".join(_example())}
         )
-    known = {*COMMON, *(name for model in _models() for name in model.model_fields)}
+    known = set(COMMON)
+    for model in _models():
+        known.update(model.model_fields, secretfiles.columns(model))
     unknown = [name for name in columns if name and name not in known]
     if unknown:
         raise RosterError(
@@ -61,6 +64,12 @@ def of(row: Row) -> Line:
     own = {key: said for key, said in row.cells.items() if key not in COMMON}
     secret, options = _own_columns(_model(channel), own)
     return Line(row.number, channel, handle, name, secret, options)
+
+
+def checked(channel: str, cells: Mapping[str, Any]) -> dict[str, str]:
+    """Return the secrets among a channel's own columns. Raises BadLineError."""
+    secret, _ = _own_columns(_model(channel), cells)
+    return secret
 
 
 def _models() -> list[type[BaseModel]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, Min, Q, QuerySet
 
 from menting.accounts.models import Account, AccountState
 
@@ -50,6 +50,40 @@ class Unsettled:
 
 
 @dataclass(frozen=True, slots=True)
+class Which:
+    """Which accounts are meant: all for which everything given here is so."""
+
+    channel: str = ""
+    state: str = ""
+    reason: str = ""
+    host: str = ""
+    rests: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """Accounts that are wanted online and are not, all for one reason."""
+
+    channel: str
+    state: str
+    reason: str
+    accounts: int
+    #: Of the one that is down longest.
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AtHost:
+    """How the accounts of one host do."""
+
+    channel: str
+    host: str
+    wanted: int
+    online: int
+    rests: int
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far the asked accounts have come; the pending may still come online."""
 
@@ -88,6 +122,50 @@ def counts() -> dict[str, dict[str, int]]:
     for channel, state, n in rows.annotate(n=Count("pk")).order_by("channel", "state"):
         counted.setdefault(channel, {})[state] = n
     return counted
+
+
+def rows(which: Which) -> QuerySet[Account]:
+    """Return the accounts that are meant, without those removed."""
+    given = {
+        name: said
+        for name in ("channel", "state", "reason", "host")
+        if (said := getattr(which, name))
+    }
+    found = Account.objects.filter(removed_at=None, **given)
+    return found.filter(resting_since__isnull=False) if which.rests else found
+
+
+def down(*, limit: int = 50) -> list[Down]:
+    """Return why accounts are not online that are to be, the commonest reason first."""
+    there = Account.objects.filter(removed_at=None, wanted_online=True)
+    alike = there.exclude(state=AccountState.ONLINE).values("channel", "state", "reason")
+    found = alike.annotate(accounts=Count("pk"), since=Min("since"))
+    ordered = found.order_by("-accounts", "channel", "state", "reason")
+    return [Down(**row) for row in ordered[:limit]]
+
+
+def hosts(*, limit: int = 50) -> list[AtHost]:
+    """Return how the accounts of each host do, those with the most missing first."""
+    there = Account.objects.filter(removed_at=None, wanted_online=True)
+    found = there.values("channel", "host").annotate(
+        wanted=Count("pk"),
+        online=Count("pk", filter=Q(state=AccountState.ONLINE)),
+        rests=Count("pk", filter=Q(resting_since__isnull=False)),
+    )
+    told = [AtHost(**row) for row in found]
+    return sorted(told, key=lambda one: (one.online - one.wanted, one.host))[:limit]
+
+
+def resting(*, limit: int = 50) -> list[Item]:
+    """Return those that rest because they flapped, the longest resting first."""
+    found = rows(Which(rests=True)).defer("sealed", "resume", "options")
+    return [_item(row) for row in found.order_by("resting_since", "pk")[:limit]]
+
+
+def caps(ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """Return what accounts could do in their last session, in words of `base.Cap`."""
+    found = Account.objects.filter(pk__in=list(ids)).exclude(caps="")
+    return {pk: tuple(said.split()) for pk, said in found.values_list("pk", "caps")}
 
 
 def all_ids() -> list[int]:

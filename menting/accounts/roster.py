@@ -1,8 +1,7 @@
 """A roster: read from a file, each bad line named with its reason, the rest stored."""
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,22 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils.translation import gettext
 
-from menting.accounts import bell, lines, sheet, signin, vault
+from menting.accounts import (
+    bell,
+    bonds,
+    lines,
+    rejected,
+    secretfiles,
+    sheet,
+    signin,
+    vault,
+    workbook,
+)
 from menting.accounts.lines import Line
 from menting.accounts.models import Account
+from menting.accounts.rejected import Rejected
 from menting.accounts.sheet import RosterError
-from menting.base import clock, config, crypto, ids
-from menting.base.folder import Folder
+from menting.base import clock, crypto
 from menting.channels import registry
 from menting.users import audit, guard
 from menting.users.guard import Actor
@@ -32,17 +41,10 @@ __all__ = [
     "store",
 ]
 
-#: Rows in one statement.
+#: 10,000 accounts take about 2 MB; a larger file is some other file.
+MOST_BYTES = 64 * 1024 * 1024
+#: Rows in one statement and in one transaction: others write in between.
 CHUNK = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """One bad line and what is wrong with it; never its secret."""
-
-    number: int
-    reason: str
-    handle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +71,30 @@ class _Difference:
     changed: list[tuple[Account, Line]]
     unchanged: int
 
-    def told(self, rejected_file: Path | None = None) -> Stored:
-        return Stored(len(self.added), len(self.changed), self.unchanged, rejected_file)
+    def told(self) -> Stored:
+        return Stored(len(self.added), len(self.changed), self.unchanged)
 
 
 def read(path: Path) -> Roster:
-    """Read a roster: CSV (UTF-8 or GB 18030; comma, semicolon or tab) or JSON Lines.
+    """Read a roster: CSV (UTF-8 or GB 18030; comma, semicolon or tab), JSON Lines or XLSX.
 
-    Raises RosterError when the file as a whole cannot be read, and OSError.
+    A column `password_file` and its like names a file that holds the secret, beside the
+    roster. Raises RosterError when the file as a whole cannot be read, and OSError.
     """
-    return _judge(sheet.read(path))
+    if path.stat().st_size > MOST_BYTES:
+        raise RosterError(gettext("The file is larger than 64 MB: divide it."))
+    held = _sheet(path.read_bytes(), path.name)
+    rows = [secretfiles.opened(row, beside=path.parent) for row in held.rows]
+    return _judge(replace(held, rows=rows))
 
 
 def parse(content: bytes, *, name: str) -> Roster:
-    """Read a roster that was sent here: its secrets touch no disk. Raises RosterError."""
-    return _judge(sheet.parse(content, name=name))
+    """Read a roster that was sent here: its secrets touch no disk. Raises RosterError.
+
+    It names no files: whoever may send a roster may not read the server's disk.
+    """
+    held = _sheet(content, name)
+    return _judge(replace(held, rows=[secretfiles.refused(row) for row in held.rows]))
 
 
 def dry_run(actor: Actor, roster: Roster) -> Stored:
@@ -92,21 +103,51 @@ def dry_run(actor: Actor, roster: Roster) -> Stored:
     return _compare(roster.lines).told()
 
 
-def store(actor: Actor, roster: Roster) -> Stored:
-    """Store the good lines in one transaction, then the bad ones in a file of their own.
+def store(
+    actor: Actor, roster: Roster, *, progress: Callable[[int], None] | None = None
+) -> Stored:
+    """Store the good lines, 500 in a transaction, then the bad ones in a file of their own.
 
-    A line that changes nothing is left; a changed secret lets an account that needs a
-    sign-in try again. Raises guard.NotAllowedError, vault.KeyMissingError and OSError.
+    A line that changes nothing is left: after a stop the same file goes on where it was. A
+    changed secret lets an account that needs a sign-in try again. `progress` hears how many
+    lines are done. Raises guard.NotAllowedError, vault.KeyMissingError and OSError.
     """
     guard.check(actor, "accounts.import")
-    with transaction.atomic():
-        difference = _compare(roster.lines)
-        _add(difference.added)
-        _change(difference.changed)
-        detail = {"added": len(difference.added), "changed": len(difference.changed)}
+    stored = Stored(0, 0, 0)
+    for start in range(0, len(roster.lines), CHUNK):
+        chunk = roster.lines[start : start + CHUNK]
+        stored = _sum(stored, _store(actor, chunk))
+        if progress is not None:
+            progress(start + len(chunk))
+    bad = rejected.write(roster.rejected) if roster.rejected else None
+    return replace(stored, rejected_file=bad)
+
+
+@transaction.atomic
+def _store(actor: Actor, chunk: list[Line]) -> Stored:
+    difference = _compare(chunk)
+    _add(difference.added)
+    _change(difference.changed)
+    stored = difference.told()
+    if stored.added or stored.changed:
+        detail = {"added": stored.added, "changed": stored.changed}
         audit.record(actor, "account.import", detail=detail)
         bell.ring()
-    return difference.told(_write_rejected(roster.rejected) if roster.rejected else None)
+    return stored
+
+
+def _sum(one: Stored, other: Stored) -> Stored:
+    return Stored(
+        one.added + other.added,
+        one.changed + other.changed,
+        one.unchanged + other.unchanged,
+    )
+
+
+def _sheet(content: bytes, name: str) -> sheet.Sheet:
+    if content.startswith(workbook.SIGN):
+        return workbook.parse(content)
+    return sheet.parse(content, name=name)
 
 
 def _judge(held: sheet.Sheet) -> Roster:
@@ -184,7 +225,7 @@ def _add(added: list[Line]) -> None:
     """Insert first, then seal: a secret is bound to the id that the row got."""
     for start in range(0, len(added), CHUNK):
         chunk = added[start:][:CHUNK]
-        rows = Account.objects.bulk_create([_new(line) for line in chunk])
+        rows = Account.objects.bulk_create(bonds.bound([_new(line) for line in chunk]))
         _seal(zip(rows, chunk, strict=True))
 
 
@@ -209,8 +250,8 @@ def _change(changed: list[tuple[Account, Line]]) -> None:
             account.name = line.name or account.name
             account.options = dict(line.options)
             account.removed_at = None
-        rows = [account for account, _ in chunk]
-        Account.objects.bulk_update(rows, ["name", "options", "removed_at"])
+        rows = bonds.bound([account for account, _ in chunk])
+        Account.objects.bulk_update(rows, ["name", "options", "removed_at", "host", "bond"])
         _seal(renewed)
         signin.retry_now(Account.objects.filter(pk__in=[row.pk for row, _ in renewed]))
 
@@ -240,20 +281,3 @@ def _sealed(account: Account, line: Line) -> bytes:
         kept = {}
     kept = {name: said for name, said in kept.items() if name not in line.secret}
     return vault.seal(account, line.secret, kept=kept)
-
-
-def _write_rejected(rejected: Iterable[Rejected]) -> Path:
-    """Write number, reason and handle as CSV that spreadsheets open."""
-    folder = Folder(config.current().data).rejected
-    path = folder / f"accounts-{clock.now():%Y%m%dT%H%M%S}-{ids.code(4)}.csv"
-    with path.open("x", encoding="utf-8-sig", newline="") as out:
-        rows = csv.writer(out)
-        rows.writerow(("line", "reason", "handle"))
-        rows.writerows((one.number, one.reason, _inert(one.handle)) for one in rejected)
-    return path
-
-
-def _inert(cell: str) -> str:
-    """Keep a spreadsheet from running a cell of a hostile file as a formula."""
-    is_formula = cell[:1] in ("=", "+", "-") or (cell[:1] == "@" and "(" in cell)
-    return f"'{cell}" if is_formula else cell

@@ -1,16 +1,13 @@
-"""The lines of a roster file: CSV as people's programs write it, or JSON Lines."""
+"""The lines of a roster in text: CSV as people's programs write it, or JSON Lines."""
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext
 
-#: 10,000 accounts take about 2 MB; a larger file is some other file.
-MOST_BYTES = 64 * 1024 * 1024
 DELIMITERS = (",", ";", "\t")
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 
@@ -36,15 +33,11 @@ class Sheet:
     rows: list[Row]
 
 
-def read(path: Path) -> Sheet:
-    """Return the lines of a file, blank ones left out. Raises RosterError and OSError."""
-    if path.stat().st_size > MOST_BYTES:
-        raise RosterError(gettext("The file is larger than 64 MB: divide it."))
-    return parse(path.read_bytes(), name=path.name)
-
-
 def parse(content: bytes, *, name: str) -> Sheet:
-    """Return the lines of what a file of that name holds. Raises RosterError."""
+    """Return the lines of what a file of that name holds, blank ones left out.
+
+    Raises RosterError.
+    """
     _check(content)
     lines = _lines(_decode(content))
     if not lines:
@@ -54,9 +47,18 @@ def parse(content: bytes, *, name: str) -> Sheet:
     return _csv(lines)
 
 
+def heading(cells: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that a heading names. Raises RosterError if one stands twice."""
+    columns = tuple(cell.strip().lower() for cell in cells)
+    twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    if twice:
+        raise RosterError(
+            gettext("The heading names %(columns)s twice.") % {"columns": ", ".join(twice)}
+        )
+    return columns
+
+
 def _check(content: bytes) -> None:
-    if content.startswith(b"PK\x03\x04"):
-        raise RosterError(gettext("This is a spreadsheet: save it as CSV (UTF-8) first."))
     if b"\x00" in content:
         raise RosterError(
             gettext("The file is no text in UTF-8 or GB 18030: save it as CSV (UTF-8).")
@@ -113,9 +115,9 @@ def _json_row(number: int, text: str) -> Row:
 
 
 def _csv(lines: list[tuple[int, str]]) -> Sheet:
-    (_, heading), *rest = lines
-    delimiter = max(DELIMITERS, key=heading.count)
-    columns = _heading(heading, delimiter)
+    (_, first), *rest = lines
+    delimiter = max(DELIMITERS, key=first.count)
+    columns = _heading(first, delimiter)
     return Sheet(columns, list(_csv_rows(rest, columns, delimiter)))
 
 
@@ -123,13 +125,7 @@ def _heading(line: str, delimiter: str) -> tuple[str, ...]:
     cells = _cells(line, delimiter)
     if cells is None or not _is_whole(line):
         raise RosterError(gettext("The first line is no heading that names the columns."))
-    columns = tuple(cell.strip().lower() for cell in cells)
-    twice = sorted({name for name in columns if name and columns.count(name) > 1})
-    if twice:
-        raise RosterError(
-            gettext("The heading names %(columns)s twice.") % {"columns": ", ".join(twice)}
-        )
-    return columns
+    return heading(cells)
 
 
 def _csv_rows(

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 
-from menting.accounts import bell
+from menting.accounts import bell, read
 from menting.accounts.models import Account, AccountState
+from menting.accounts.read import Which
 from menting.base import clock
 from menting.users import audit, guard
 from menting.users.guard import Actor
@@ -19,6 +21,10 @@ CHUNK = 5_000
 
 #: States that only an operator's word or a new secret ends, and the wait for a retry.
 STUCK = (AccountState.NEEDS_AUTH, AccountState.BANNED, AccountState.BACKOFF)
+_AFRESH: dict[str, Any] = {
+    **dict.fromkeys(("retry_at", "flapping_since", "resting_since")),
+    **dict.fromkeys(("failures", "flaps", "rests"), 0),
+}
 
 
 class UnknownAccountError(Exception):
@@ -54,6 +60,36 @@ def want_offline(actor: Actor, ids: Iterable[int] | None = None) -> int:
 
 
 @transaction.atomic
+def retry_where(actor: Actor, which: Which) -> int:
+    """Try those at once that wait, need a sign-in or are banned; return how many.
+
+    Also ends the rest of what flapped. Raises guard.NotAllowedError.
+    """
+    guard.check(actor, "accounts.signin")
+    stuck = read.rows(which).filter(wanted_online=True, state__in=STUCK)
+    asked = stuck.count()
+    retry_now(stuck)
+    _tell_of(actor, "account.retry", which, asked)
+    return asked
+
+
+@transaction.atomic
+def sign_out_where(actor: Actor, which: Which) -> int:
+    """Want these accounts offline; return how many were wanted online before.
+
+    Raises guard.NotAllowedError.
+    """
+    guard.check(actor, "accounts.signout")
+    wanted = read.rows(which).filter(wanted_online=True)
+    ids = list(wanted.values_list("pk", flat=True))
+    for rows in _rows(ids):
+        rows.update(wanted_online=False)
+        _put_offline(rows, clock.now())
+    _tell_of(actor, "account.signout", which, len(ids))
+    return len(ids)
+
+
+@transaction.atomic
 def remove(actor: Actor, account_id: int) -> None:
     """Sign an account out and destroy its secret; its row stays, for what hangs on it.
 
@@ -70,7 +106,7 @@ def remove(actor: Actor, account_id: int) -> None:
 def retry_now(rows: QuerySet[Account]) -> None:
     """Let a keeper try the stuck ones among `rows` at once, as if for the first time."""
     rows.filter(_is_free(clock.now()), state__in=STUCK).update(
-        state=AccountState.OFFLINE, reason="", since=clock.now(), retry_at=None, failures=0
+        state=AccountState.OFFLINE, reason="", since=clock.now(), **_AFRESH
     )
 
 
@@ -96,8 +132,17 @@ def _is_free(now: datetime) -> Q:
 
 def _put_offline(rows: QuerySet[Account], now: datetime) -> None:
     rows.filter(_is_free(now)).exclude(state=AccountState.OFFLINE).update(
-        state=AccountState.OFFLINE, reason="", since=now, retry_at=None, failures=0
+        state=AccountState.OFFLINE, reason="", since=now, **_AFRESH
     )
+
+
+def _tell_of(actor: Actor, act: str, which: Which, asked: int) -> None:
+    audit.record(
+        actor,
+        act,
+        detail={"accounts": asked, "channel": which.channel, "state": which.state},
+    )
+    bell.ring()
 
 
 def _tell(actor: Actor, act: str, ids: Iterable[int] | None, asked: int) -> None:

@@ -1,25 +1,30 @@
-"""What the keeper writes: leases, states with their reason, resume tokens, renewed secrets.
+"""What the keeper writes: states with their reason, resume tokens, renewed secrets.
 
-A lease is a row's `lease_by` and `lease_until`. Whatever depends on it says
-`WHERE lease_by = me`, so that a keeper that slept through its lease writes nothing.
+States say `WHERE lease_by = me`, so that a keeper that slept through its lease writes none.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db import connection, transaction
 
-from menting.accounts import vault
+from menting.accounts import bell, leases, vault
 from menting.accounts.models import Account, AccountState
-from menting.base import clock, lease
+from menting.base import clock, crypto
 from menting.channels import base
 
-#: Ended by an operator's word or a new secret, never by trying again.
-NEVER_RETRIED = (AccountState.NEEDS_AUTH, AccountState.BANNED)
-#: What a program that died left behind.
-_LIVE = (AccountState.ONLINE, AccountState.CONNECTING)
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """How an account's sessions have ended lately, kept over restarts."""
+
+    failures: int = 0
+    #: Ends soon after the account had come online, and since when they are counted.
+    flaps: int = 0
+    flapping_since: datetime | None = None
+    rests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,11 @@ class Mark:
     state: AccountState
     reason: str = ""
     retry_at: datetime | None = None
-    failures: int = 0
+    past: Past = Past()
+    #: The wait is a rest of an account that flaps.
+    rests: bool = False
+    #: What the session can do; empty leaves what was known.
+    caps: str = ""
     ends: bool = False
 
 
@@ -57,112 +66,76 @@ Write = Mark | Resume | Renewed
 class Ready:
     """All that a session needs to start."""
 
-    channel: str
     account: base.Account
     resume: bytes
-    failures: int
+    past: Past
+
+
+#: The vault cannot open the secret: an operator must act.
+Locked = crypto.CannotOpenError | vault.KeyMissingError
 
 
 @transaction.atomic
-def take(me: str, *, now: datetime, limit: int) -> list[int]:
-    """Lease up to `limit` accounts that are wanted online and free; return their ids."""
-    free = _wanted().filter(
-        Q(lease_until=None) | Q(lease_until__lte=now),
-        Q(retry_at=None) | Q(retry_at__lte=now),
-    )
-    rows = free.exclude(state__in=NEVER_RETRIED).order_by("pk")
-    # On PostgreSQL two keepers take different rows; SQLite has one writer at a time anyway.
-    ids = list(
-        rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit]
-    )
-    Account.objects.filter(pk__in=ids).update(lease_by=me, lease_until=lease.until(now))
-    return ids
+def nudge(account_id: int) -> None:
+    """Tell whoever holds the account's session that something waits to be fetched."""
+    Account.objects.filter(pk=account_id).update(nudged_at=clock.now())
+    bell.ring()
 
 
-def has_free(*, now: datetime) -> bool:
-    """Say, without a write transaction, whether `take` may find something."""
-    free = _wanted().filter(Q(lease_until=None) | Q(lease_until__lte=now))
-    return (
-        free.filter(Q(retry_at=None) | Q(retry_at__lte=now))
-        .exclude(state__in=NEVER_RETRIED)
-        .exists()
-    )
+def ready(me: str, ids: Iterable[int]) -> dict[int, Ready | Locked]:
+    """Return what sessions need, with the plain secret, or why the vault keeps it.
 
-
-def held(me: str) -> set[int]:
-    """Return the ids that `me` holds and that are still wanted online."""
-    return set(_wanted().filter(lease_by=me).values_list("pk", flat=True))
-
-
-def renew(me: str, *, now: datetime) -> int:
-    """Prolong every lease that `me` holds; return how many. One lost stays lost."""
-    return Account.objects.filter(lease_by=me).update(lease_until=lease.until(now))
-
-
-@transaction.atomic
-def release(me: str, *, now: datetime) -> int:
-    """Give back every lease of `me`, at the end of a keeper; return how many there were."""
-    mine = Account.objects.filter(lease_by=me)
-    mine.filter(state__in=_LIVE).update(
-        state=AccountState.OFFLINE, reason="", since=now, failures=0
-    )
-    return mine.update(lease_by="", lease_until=None)
-
-
-@transaction.atomic
-def expire(*, now: datetime) -> int:
-    """Free the accounts of programs that died, and show them offline; return how many.
-
-    One that died on this machine is known at once; of another the leases must run out.
+    Accounts whose lease was lost are not among them.
     """
-    leased = Account.objects.exclude(lease_by="")
-    holders = leased.order_by().values_list("lease_by", flat=True).distinct()
-    gone = [holder for holder in holders if lease.is_gone(holder)]
-    rows = leased.filter(Q(lease_until__lte=now) | Q(lease_by__in=gone))
-    rows.filter(state__in=_LIVE).update(
-        state=AccountState.OFFLINE, reason="the program that held it ended", since=now
-    )
-    return rows.update(lease_by="", lease_until=None)
+    asked = list(ids)
+    marks = ", ".join(["%s"] * len(asked))
+    # As SQL: for a dozen rows, Django takes twice as long to build the query as to ask it.
+    rows = Account.objects.raw(_READY.format(ids=marks), [*asked, me]) if asked else ()
+    try:
+        by = vault.keys()
+    except vault.KeyMissingError as error:
+        return {row.pk: error for row in rows}
+    return {row.pk: _ready(row, by) for row in rows}
 
 
-def ready(me: str, account_id: int) -> Ready | None:
-    """Return what a session needs, with the plain secret; None when the lease was lost.
+def addressed(channel: str, handle: str) -> base.Account | None:
+    """Return the account that a webhook names, with its plain secret; None if removed.
 
+    Also one that is signed out: what people say to it is heard whenever they say it.
     Raises crypto.CannotOpenError and vault.KeyMissingError.
     """
-    row = _wanted().filter(pk=account_id, lease_by=me).first()
-    if row is None:
-        return None
-    account = base.Account(
-        id=row.pk,
-        handle=row.handle,
-        name=row.name,
-        secret=vault.open(row),
-        options=row.options,
+    row = Account.objects.filter(channel=channel, handle=handle, removed_at=None).first()
+    return None if row is None else _told(row)
+
+
+def ids_of(channel: str, handles: Iterable[str]) -> dict[str, int]:
+    """Return the ids of a channel's accounts by their handles, without those removed."""
+    rows = Account.objects.filter(
+        channel=channel, handle__in=list(handles), removed_at=None
     )
-    return Ready(row.channel, account, bytes(row.resume), row.failures)
+    return dict(rows.values_list("handle", "pk"))
 
 
 @transaction.atomic
 def write(me: str, writes: Sequence[Write]) -> None:
     """Write all of a batch in one transaction, so that 100 sign-ins cost one fdatasync."""
+    leases.locked(Account.objects.filter(pk__in={one.account_id for one in writes}))
+    news: dict[int, dict[str, str]] = {}
     for one in writes:
         if isinstance(one, Renewed):
-            keep_secret(one.account_id, one.secret)
-        elif isinstance(one, Resume):
-            keep_resume(one.account_id, one.token)
+            news.setdefault(one.account_id, {}).update(one.secret)
+    keep_secrets(news)
+    resumes = [(one.token, one.account_id) for one in writes if isinstance(one, Resume)]
+    _each(_KEEP_RESUME, resumes)
     mark(me, [one for one in writes if isinstance(one, Mark)])
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def mark(me: str, marks: Iterable[Mark]) -> None:
     """Write states of accounts that `me` holds; of several for one account the last."""
-    last = {one.account_id: one for one in marks}
-    alike: dict[Mark, list[int]] = {}
-    for one in last.values():
-        alike.setdefault(replace(one, account_id=0), []).append(one.account_id)
-    for same, ids in alike.items():
-        _mark(Account.objects.filter(pk__in=ids, lease_by=me), same)
+    last = {one.account_id: one for one in marks}.values()
+    _each(_MARK, [(*_columns(one), one.account_id, me) for one in last])
+    _each(_END, [(one.account_id, me) for one in last if one.ends])
 
 
 def keep_resume(account_id: int, token: bytes) -> None:
@@ -170,31 +143,79 @@ def keep_resume(account_id: int, token: bytes) -> None:
     Account.objects.filter(pk=account_id, removed_at=None).update(resume=token)
 
 
-@transaction.atomic
 def keep_secret(account_id: int, secret: Mapping[str, str]) -> None:
     """Seal what the platform handed out (a token) beside what the roster gave."""
-    row = Account.objects.select_for_update().filter(pk=account_id, removed_at=None).first()
-    if row is None:
-        return  # removed meanwhile: its secret must not come back
-    parts = vault.opened(row)
+    keep_secrets({account_id: secret})
+
+
+@transaction.atomic(savepoint=False)
+def keep_secrets(news: Mapping[int, Mapping[str, str]]) -> None:
+    """Seal by account id what platforms handed out, beside what the roster gave."""
+    if not news:
+        return
+    # One that was removed meanwhile is not found: its secret must not come back.
+    rows = Account.objects.select_for_update().filter(pk__in=news, removed_at=None)
+    # The keys after the rows: while they are locked, no change of key passes them by.
+    found, by = list(rows.only("sealed")), vault.keys()
+    _each(_RESEAL, [(_sealed(row, news[row.pk], by), row.pk) for row in found])
+
+
+def _ready(row: Account, by: vault.Keys) -> Ready | Locked:
+    past = Past(row.failures, row.flaps, row.flapping_since, row.rests)
+    try:
+        return Ready(_told(row, by), bytes(row.resume), past)
+    except crypto.CannotOpenError as error:
+        return error
+
+
+def _sealed(row: Account, secret: Mapping[str, str], by: vault.Keys) -> bytes:
+    parts = vault.opened(row, by=by)
     given, kept = parts["given"], {**parts["kept"], **secret}
     news = {name: said for name, said in kept.items() if given.get(name) != said}
-    row.sealed = vault.seal(row, given, kept=news)
-    row.save(update_fields=["sealed"])
+    return vault.seal(row, given, kept=news, by=by)
 
 
-def _wanted() -> QuerySet[Account]:
-    return Account.objects.filter(wanted_online=True, removed_at=None)
+def _told(row: Account, by: vault.Keys = ()) -> base.Account:
+    return base.Account(
+        id=row.pk,
+        handle=row.handle,
+        name=row.name,
+        secret=vault.open(row, by=by),
+        options=row.options,
+    )
 
 
-def _mark(rows: QuerySet[Account], new: Mark) -> None:
-    fields = {
-        "state": new.state,
-        "reason": new.reason[:300],
-        "retry_at": new.retry_at,
-        "failures": new.failures,
-    }
-    since = Case(When(state=new.state, then=F("since")), default=clock.now())
-    rows.exclude(**fields).update(since=since, **fields)
-    if new.ends:
-        rows.update(lease_by="", lease_until=None)
+def _each(statement: str, given: Sequence[tuple[Any, ...]]) -> None:
+    if given:
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, given)
+
+
+def _columns(new: Mark) -> tuple[Any, ...]:
+    stored, now = connection.ops.adapt_datetimefield_value, clock.now()
+    return (
+        *(new.state, stored(now), new.state, new.reason[:300], stored(new.retry_at)),
+        *(new.past.failures, new.past.flaps, stored(new.past.flapping_since)),
+        *(new.past.rests, stored(now) if new.rests else None, new.caps, new.caps),
+    )
+
+
+# Written out: thousands of sessions that are lost at once have each its own wait, and a
+# statement of Django's for each would hold the write lock for half a second.
+_MARK = """
+update accounts_account
+set since = case when state = %s then since else %s end, state = %s, reason = %s,
+  retry_at = %s, failures = %s, flaps = %s, flapping_since = %s, rests = %s,
+  resting_since = %s, caps = case when %s = '' then caps else %s end
+where id = %s and lease_by = %s"""
+_END = """
+update accounts_account set lease_by = '', lease_until = null
+where id = %s and lease_by = %s"""
+_READY = """
+select id, channel, handle, name, options, sealed, resume, failures, flaps,
+  flapping_since, rests
+from accounts_account
+where id in ({ids}) and lease_by = %s and wanted_online and removed_at is null"""
+_RESEAL = "update accounts_account set sealed = %s where id = %s"
+_KEEP_RESUME = """
+update accounts_account set resume = %s where id = %s and removed_at is null"""

@@ -36,6 +36,15 @@ class Smtp(BaseModel):
     sender: str
 
 
+class QQConnect(BaseModel):
+    """The site's own entry at QQ Connect, by which visitors of spaces may sign in."""
+
+    client_id: str
+    client_secret: SecretStr
+    #: For a test platform; people are sent here to sign in.
+    api: str = "https://graph.qq.com"
+
+
 class Settings(BaseSettings):
     """Everything an operator can set; each field is also `MENTING_<NAME>`."""
 
@@ -44,6 +53,8 @@ class Settings(BaseSettings):
     )
 
     data: Path = Path(DEFAULT_FOLDER)
+    #: Where the state is: `postgresql://USER:PASSWORD@HOST/NAME`; empty: in the folder.
+    database: SecretStr = SecretStr("")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     #: Where people reach this installation; decides hosts, origins, cookies, WebAuthn.
@@ -51,13 +62,18 @@ class Settings(BaseSettings):
     #: Addresses or networks whose X-Forwarded-For is believed; empty: nobody's.
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     smtp: Smtp | None = None
+    qq_connect: QQConnect | None = None
     #: Allows listening beyond loopback without https, for a proxy on another machine.
     insecure_bind: bool = False
     #: The vault's key as 64 hexadecimal digits; empty: `keys/vault.key` in the folder.
     vault_key: SecretStr = SecretStr("")
+    #: The key before it, while `menting account rotate-key` seals all secrets anew.
+    vault_key_old: SecretStr = SecretStr("")
     #: Rooms that people invite an account to are joined without asking an operator.
     accept_invitations: bool = True
     log_level: str = "INFO"
+    #: Who reads `/metrics` sends it as a bearer token; empty: this machine alone may.
+    metrics_token: SecretStr = SecretStr("")
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
@@ -75,6 +91,14 @@ class Settings(BaseSettings):
             ip_network(item, strict=False)
         return value
 
+    @field_validator("database")
+    @classmethod
+    def _postgres(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        if url and urlsplit(url).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must be postgresql://USER:PASSWORD@HOST:PORT/NAME, or empty")
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _url(cls, value: str) -> str:
@@ -86,6 +110,11 @@ class Settings(BaseSettings):
         ):
             raise ValueError("must be http(s)://HOST[:PORT] without a path")
         return value.rstrip("/")
+
+    @property
+    def is_postgres(self) -> bool:
+        """Say whether the state is in PostgreSQL, which several processes may share."""
+        return bool(self.database.get_secret_value())
 
     @property
     def is_https(self) -> bool:

@@ -1,12 +1,15 @@
-"""The data folder: where each thing lies, its keys, and the lock of the one program."""
+"""The data folder: where each thing lies, its keys, and the locks of the programs on it."""
 
 import fcntl
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from menting.base import crypto
+from menting.base.roles import ALL, Role
 
 
 class TakenError(Exception):
@@ -66,27 +69,28 @@ class Folder:
 
 
 class Lock:
-    """The right to be the one program on a folder; the kernel frees it with the process."""
+    """The right to some roles on a folder; the kernel frees it with the process.
 
-    def __init__(self, folder: Folder) -> None:
-        self._path = folder.root / "run.lock"
-        self._handle: int | None = None
+    On SQLite one process has a role. Over PostgreSQL several may share one (`is_shared`),
+    but for the roller: the visit store of a folder has one writer.
+    """
+
+    def __init__(
+        self, folder: Folder, roles: Iterable[Role] = ALL, *, is_shared: bool = False
+    ) -> None:
+        self._folder, self._is_shared = folder, is_shared
+        # In one order, so that two that start together do not each get a part.
+        self._roles = [role for role in ALL if role in set(roles)]
+        self._handles: list[int] = []
 
     def __enter__(self) -> "Lock":
         """Take the lock. Raises TakenError with the other program's process id."""
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            other = os.read(handle, 20).decode(errors="replace").strip() or "unknown"
-            os.close(handle)
-            raise TakenError(
-                f"{self._path.parent} is in use by the Menting with process id {other}; "
-                "stop that one first, or give another folder with --data"
-            ) from error
-        os.truncate(handle, 0)
-        os.write(handle, str(os.getpid()).encode())
-        self._handle = handle
+            for role in self._roles:
+                self._handles.append(self._take(role))
+        except TakenError:
+            self._let_go()
+            raise
         return self
 
     def __exit__(
@@ -96,17 +100,47 @@ class Lock:
         trace: TracebackType | None,
     ) -> None:
         """Let the lock go."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        self._let_go()
+
+    def _take(self, role: Role) -> int:
+        how = fcntl.LOCK_SH if self._is_shared and role != Role.ROLLER else fcntl.LOCK_EX
+        path = self._folder.root / f"run-{role}.lock"
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, how | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            other = os.read(handle, 20).decode(errors="replace").strip() or "unknown"
+            os.close(handle)
+            raise TakenError(
+                f"{self._folder.root} is in use by the Menting with process id {other} "
+                f"({role}); stop that one first, or give another folder with --data"
+            ) from error
+        os.truncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        return handle
+
+    def _let_go(self) -> None:
+        while self._handles:
+            os.close(self._handles.pop())
 
 
-def is_running(folder: Folder) -> bool:
-    """Say whether a program holds the folder now."""
+@contextmanager
+def turn(folder: Folder, name: str) -> Iterator[None]:
+    """Wait until no other process of this machine does what is named, then hold it."""
+    handle = os.open(folder.root / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_running(folder: Folder, roles: Iterable[Role] = ALL) -> bool:
+    """Say whether a program has any of these roles on the folder now."""
     if not folder.root.exists():
         return False
     try:
-        with Lock(folder):
+        with Lock(folder, roles):
             return False
     except TakenError:
         return True

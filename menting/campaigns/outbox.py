@@ -18,8 +18,9 @@ import structlog
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from menting.accounts import pace
 from menting.base import clock, ids, lease
-from menting.campaigns import afterwards, pace, postings, statements
+from menting.campaigns import afterwards, postings, statements
 from menting.campaigns.models import Campaign, CampaignState, Delivery
 from menting.channels.base import Peer
 from menting.people.outbound import (
@@ -179,16 +180,15 @@ def _pick(
 ) -> list[_Picked]:
     """Return what may be due, of the campaign that started first, first."""
     statement, here = statements.PICK + _skip_locked(), statements.stored(now)
-    free = pace.allowances(accounts, now=now, most=lane)
+    free = pace.allow(accounts, now=now, most=lane)
     found: list[_Picked] = []
     for campaign in _running():
-        for account in _waiting(campaign, sorted(free), now):
-            most = min(free[account], limit - len(found))
-            if most > 0:
+        for account, may in free.turns(_waiting(campaign, free.accounts, now)):
+            if (most := min(may, limit - len(found))) > 0:
                 cursor.execute(statement, (campaign, account, here, most))
                 rows = cursor.fetchall()
                 found += [_Picked._make(row) for row in rows]
-                free[account] -= len(rows)
+                free.spend(account, len(rows))
     return found
 
 

@@ -8,8 +8,9 @@ from enum import StrEnum
 from django.db import connection, transaction
 from django.utils.translation import gettext
 
+from menting.accounts import pace
 from menting.base import clock, ids, lease
-from menting.campaigns import pace, postings, statements
+from menting.campaigns import postings, statements
 from menting.campaigns.errors import HeldError, StateError
 from menting.campaigns.models import Campaign, CampaignState, Delivery, Posting
 from menting.channels.base import Peer
@@ -75,12 +76,14 @@ def ask_again(
     opted out meanwhile is not asked for: the first try may never have arrived. The rows
     come back in `dispatching`, with their text.
     """
-    found = _unknown(rows, accounts, now=now, since=since)
+    found = _unknown(rows, accounts, now=now, since=since) if _any(rows, since) else []
     if not found or house.get().held_since is not None:
         return []
     with transaction.atomic():
-        free = pace.allowances(sorted(accounts), now=now, most=limit)
-        taken = [row for row in found if _may_go(row, free) and _take(row, me, now)]
+        free = pace.allow(sorted(accounts), now=now, most=limit)
+        agreed = [row for row in found if _is_agreed(row)]
+        may = [row for row in agreed if free.take_one(row.account_id)]
+        taken = [row for row in may if _take(row, me, now)]
         pace.debit(Counter(row.account_id for row in taken), now=now)
     return [_outbound(row) for row in taken[:limit]]
 
@@ -93,6 +96,14 @@ def _reopen(campaign: Campaign) -> None:
     if campaign.state == CampaignState.DONE:
         campaign.state, campaign.ended_at = CampaignState.RUNNING, None
         campaign.save(update_fields=["state", "ended_at"])
+
+
+def _any(rows: type[Delivery] | type[Posting], since: datetime) -> bool:
+    """Say whether there is any at all: to ask by thousands of accounts takes 15 ms."""
+    with connection.cursor() as cursor:
+        of = "posting" if rows is Posting else "delivery"
+        cursor.execute(statements.OF[of].any_unknown, (statements.stored(since),))
+        return cursor.fetchone() is not None
 
 
 def _unknown(
@@ -115,13 +126,6 @@ def _unknown(
 def _is_due(row: Row, now: datetime) -> bool:
     wait = min(timedelta(seconds=2**row.attempts), LONGEST_WAIT)
     return row.settled_at is None or row.settled_at + wait <= now
-
-
-def _may_go(row: Row, free: dict[int, int]) -> bool:
-    if not free.get(row.account_id) or not _is_agreed(row):
-        return False
-    free[row.account_id] -= 1
-    return True
 
 
 def _is_agreed(row: Row) -> bool:

@@ -62,6 +62,7 @@ class Steps:
     leased: str
     expired: str
     attempts: str
+    any_unknown: str
 
 
 def _steps(table: str, *, gate: str) -> Steps:
@@ -94,6 +95,8 @@ def _steps(table: str, *, gate: str) -> Steps:
         expired=f"select 1 from {table} where {{expired}} "
         "and state in ('claimed', 'dispatching') limit 1",
         attempts=f"select attempts from {table} where id = %s",
+        any_unknown=f"select 1 from {table} "
+        "where state = 'unknown' and dispatched_at > %s limit 1",
     )
 
 

@@ -9,7 +9,27 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel
 
 from menting.base.pace import UNLIMITED, Rate
-from menting.channels.hook import Hook, HookAnswer
+from menting.channels.errors import (
+    AuthFailed,
+    ChannelError,
+    Refused,
+    Throttled,
+    Uncertain,
+    Unreachable,
+    Unsupported,
+)
+from menting.channels.hook import MOST_BYTES, Hook, HookAnswer
+
+#: The errors are a part of the contract, with a file of their own.
+__all__ = [
+    "AuthFailed",
+    "ChannelError",
+    "Refused",
+    "Throttled",
+    "Uncertain",
+    "Unreachable",
+    "Unsupported",
+]
 
 
 class Cap(Flag):
@@ -184,53 +204,6 @@ class Starts:
     gap: float = 0.0
 
 
-class ChannelError(Exception):
-    """Root of Throttled, Refused, Uncertain, Unreachable, AuthFailed and Unsupported."""
-
-
-class Throttled(ChannelError):  # noqa: N818
-    """The platform asks to wait; proven not sent. `of_peer`: in this conversation alone."""
-
-    def __init__(self, reason: str, *, retry_after: float, of_peer: bool = False) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after  # seconds
-        self.of_peer = of_peer
-
-
-class Refused(ChannelError):  # noqa: N818
-    """The platform refused this message; proven not sent. `permanent`: never try again.
-
-    `withdraws`: because the person blocked the account or turned its messages off, which
-    is entered as their withdrawal.
-    """
-
-    def __init__(
-        self, reason: str, *, permanent: bool = True, withdraws: bool = False
-    ) -> None:
-        super().__init__(reason)
-        self.permanent, self.withdraws = permanent, withdraws
-
-
-class Unreachable(ChannelError):  # noqa: N818
-    """No connection was made; proven not sent."""
-
-
-class Uncertain(ChannelError):  # noqa: N818
-    """The request was written and no whole answer came: never resend blindly."""
-
-
-class AuthFailed(ChannelError):  # noqa: N818
-    """The platform does not accept the secret. `banned`: it closed the account."""
-
-    def __init__(self, reason: str, *, banned: bool = False) -> None:
-        super().__init__(reason)
-        self.banned = banned
-
-
-class Unsupported(Refused):
-    """The platform does not offer that to this account."""
-
-
 #: Hands over a batch of events with the resume token that follows it. Returns only after
 #: both are stored in one transaction; only then may the session acknowledge them.
 Deliver = Callable[[list[Event], bytes], Awaitable[None]]
@@ -294,6 +267,8 @@ class Channel(Protocol):
     rate: Rate
     keys: Keys
     starts: Starts = Starts()
+    #: A longer webhook is refused unread.
+    most_hook_bytes: int = MOST_BYTES
 
     async def open(self, account: Account, keep: Keep) -> Session:
         """Sign in. Raises AuthFailed, Throttled or Unreachable."""

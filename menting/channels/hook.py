@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from menting.channels.base import Event
 
+#: A webhook of most platforms has a few kilobytes.
+MOST_BYTES = 1024 * 1024
 #: Older or newer signed times are refused: a recorded request must not be played again.
 MOST_SKEW_SECONDS = 300
 
@@ -45,5 +47,6 @@ class HookAnswer:
     content_type: str = "text/plain; charset=utf-8"
     #: By the handle of the account whom they concern, mostly the addressee alone.
     events: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
-    #: Something waits at the platform: the account's session is to fetch it.
+    #: Something waits at the platform: the sessions of the accounts that `events` names,
+    #: be it with no event, else the addressee's, are to fetch it.
     nudge: bool = False

@@ -63,6 +63,9 @@ class Http:
                 **rest,
             ) as answer:
                 return Answer(answer.status, answer.headers, await answer.read())
+        except aiohttp.InvalidURL:
+            # Its words are the whole address, which may have a token in it (Telegram).
+            raise base.Unreachable("this is no address that can be called") from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise base.Unreachable(f"cannot connect: {short(error)}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

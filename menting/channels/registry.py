@@ -4,9 +4,25 @@ from collections.abc import Callable
 from functools import cache
 
 from menting.channels.base import Channel
+from menting.channels.discord.channel import Discord
+from menting.channels.mail.channel import Mail
+from menting.channels.mastodon.channel import Mastodon
 from menting.channels.matrix.channel import Matrix
+from menting.channels.qq.channel import QQ
+from menting.channels.telegram.channel import Telegram
+from menting.channels.wecom.channel import WeCom
+from menting.channels.xmpp.channel import Xmpp
 
-CHANNELS: dict[str, Callable[[], Channel]] = {"matrix": Matrix}
+CHANNELS: dict[str, Callable[[], Channel]] = {
+    "discord": Discord,
+    "mastodon": Mastodon,
+    "mail": Mail,
+    "matrix": Matrix,
+    "qq": QQ,
+    "telegram": Telegram,
+    "wecom": WeCom,
+    "xmpp": Xmpp,
+}
 
 
 class UnknownChannelError(Exception):

@@ -1,12 +1,13 @@
-"""`menting account`: the roster, and who is signed in."""
+"""`menting account`: who is signed in; `roster` adds what is done with many at once."""
 
 import asyncio
 import contextlib
+import getpass
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,51 +17,19 @@ from menting.base.folder import Folder, TakenError
 from menting.cli import out, ready
 
 if TYPE_CHECKING:
-    from menting.accounts import read, roster
+    from menting.accounts import read
     from menting.users.guard import Actor
 
 #: Who watches asks this often, in seconds.
 POLL_SECONDS = 0.25
 #: Nothing moved for so long: no program keeps the accounts, or a host is silent.
 STALLED_SECONDS = 90.0
-#: Rejected lines in the table for a person; the file has them all.
-MOST_SHOWN = 50
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Id = Annotated[int, typer.Argument(metavar="ID", help="The account's id.")]
 Shown = Callable[["read.Progress"], None]
 
 app = typer.Typer(no_args_is_help=True, help="Your own accounts: import, sign in, list.")
-
-
-@app.command("import")
-def import_roster(
-    file: Annotated[Path, typer.Argument(help="A roster: CSV or JSON Lines.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Import a roster; bad lines go to a file of their own, good ones are kept."""
-    ready.database(make=True)
-    told, rejected = _import(file, dry_run)
-    document = {
-        "id": str(file),
-        "dry_run": dry_run,
-        "added": told.added,
-        "changed": told.changed,
-        "unchanged": told.unchanged,
-        "rejected": [
-            {"line": one.number, "handle": one.handle, "reason": one.reason}
-            for one in rejected
-        ],
-        "rejected_file": str(told.rejected_file) if told.rejected_file else None,
-    }
-    out.emit(document, json=json, human=lambda: _show_import(document))
-    if rejected:
-        where = f": see {told.rejected_file}" if told.rejected_file else ""
-        n = len(rejected)
-        out.fail(f"{n} line{' was' if n == 1 else 's were'} not taken{where}")
 
 
 @app.command("list")
@@ -124,28 +93,82 @@ def remove(account_id: Id, json: Json = False) -> None:
     _emit_one(account_id, "removed, and its secret destroyed", json)
 
 
+@app.command()
+def invite(
+    account_id: Id,
+    code: Annotated[str, typer.Argument(help="What comes back: a poster, a fair, a shop.")],
+    json: Json = False,
+) -> None:
+    """Make a landing link of the platform that says where a person came from."""
+    ready.database()
+    link = _invite(account_id, code)
+    document = {"id": account_id, "code": code, "url": link}
+    out.emit(document, json=json, human=lambda: out.console.print(link, soft_wrap=True))
+
+
+@app.command()
+def secret(account_id: Id, json: Json = False) -> None:
+    """Ask for an account's secrets anew, unseen, and let it try again at once.
+
+    Lines on a standard input that is no terminal are taken as NAME=SECRET.
+    """
+    ready.database()
+    _give_secret(account_id)
+    _emit_one(account_id, "to try again with the new secret", json)
+
+
 @out.command_errors()
-def _import(file: Path, dry_run: bool) -> "tuple[roster.Stored, list[roster.Rejected]]":
-    from menting.accounts import roster, vault
+def _invite(account_id: int, code: str) -> str:
+    from menting.accounts.signin import UnknownAccountError
+    from menting.accounts.vault import KeyMissingError
+    from menting.base.crypto import CannotOpenError
+    from menting.channels.base import ChannelError
     from menting.users import guard
+    from menting.workers import bridge, invitation
 
     try:
-        read = roster.read(file)
-        act = roster.dry_run if dry_run else roster.store
-        return act(guard.at_shell(), read), read.rejected
-    except (roster.RosterError, vault.KeyMissingError) as error:
-        out.fail(f"{file}: {error}")
+        return asyncio.run(invitation.make(guard.at_shell(), account_id, code))
+    except (ChannelError, UnknownAccountError, CannotOpenError, KeyMissingError) as error:
+        out.fail(f"no link was made: {error}")
+    finally:
+        bridge.close()
+
+
+@out.command_errors()
+def _give_secret(account_id: int) -> None:
+    from menting.accounts import lines, signin
+    from menting.accounts import secret as secrets
+    from menting.accounts.models import Account
+    from menting.users import guard
+
+    account = Account.objects.filter(pk=account_id, removed_at=None).first()
+    if account is None:
+        out.fail(f"there is no account {account_id}")
+    names = [column.name for column in secrets.asked(account)]
+    try:
+        secrets.give(guard.at_shell(), account_id, _said(names))
+    except (lines.BadLineError, signin.UnknownAccountError) as error:
+        out.fail(f"the secret was not taken: {error}")
+
+
+def _said(names: list[str]) -> dict[str, str]:
+    """Return the secrets by name, each left empty staying as it is."""
+    if sys.stdin.isatty():
+        return {name: getpass.getpass(f"{name} (empty: as it was): ") for name in names}
+    said = dict(line.rstrip("\n").partition("=")[::2] for line in sys.stdin)
+    if unknown := sorted(set(said) - set(names)):
+        out.fail(f"no secret is called {', '.join(unknown)}; there are {', '.join(names)}")
+    return said
 
 
 def _page(*, state: str, channel: str, cursor: str | None, limit: int) -> "read.Page":
-    from menting.accounts import read
-    from menting.accounts import state as states
+    from menting.accounts import leases, read
     from menting.accounts.models import AccountState
     from menting.base import clock
 
     if state and state not in AccountState.values:
         raise typer.BadParameter(f"states are {', '.join(AccountState.values)}")
-    states.expire(now=clock.now())
+    leases.expire(now=clock.now())
     try:
         return read.items(state=state, channel=channel, cursor=cursor, limit=limit)
     except read.BadCursorError as error:
@@ -231,17 +254,6 @@ def _show_signin(document: dict[str, Any]) -> None:
     failed = [(one["id"], one["handle"], one["reason"]) for one in document["failed"]]
     if failed:
         out.table(("id", "handle", "why not"), failed)
-
-
-def _show_import(document: dict[str, Any]) -> None:
-    would = "would be " if document["dry_run"] else ""
-    out.console.print(
-        f"{document['added']} {would}added, {document['changed']} {would}changed, "
-        f"{document['unchanged']} as they were."
-    )
-    bad = [(one["line"], one["handle"], one["reason"]) for one in document["rejected"]]
-    if bad:
-        out.table(("line", "handle", "not taken because"), bad[:MOST_SHOWN])
 
 
 def _show_page(page: "read.Page") -> None:

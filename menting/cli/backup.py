@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from menting.base import config
 from menting.base.folder import TakenError
 from menting.cli import out, ready
 
@@ -71,7 +72,7 @@ def _go_on(json: bool) -> None:
 
 @out.command_errors(TakenError)
 def _restore(file: Path, json: bool) -> None:
-    folder = ready.folder()
+    folder = ready.unread()
     from menting.server import archive
 
     try:
@@ -79,8 +80,12 @@ def _restore(file: Path, json: bool) -> None:
     except archive.BadBackupError as error:
         out.fail(str(error))
     ready.database()
+    from menting.server import epoch
     from menting.users import audit, guard
 
+    if config.current().is_postgres:
+        # A new folder has seen no epoch of a shared database, and so could not tell.
+        epoch.hold()
     audit.record(
         guard.at_shell(), "backup.restore", detail={"files": len(manifest["files"])}
     )

@@ -30,7 +30,7 @@ def init(
     from menting.users.models import Role, User
 
     first = User.objects.filter(role=Role.OWNER, is_active=True).order_by("pk").first()
-    email = owner or (first.email if first else FIRST_OWNER)
+    email = owner or (first and first.email) or FIRST_OWNER
     address = owner_link(email)
     user = User.objects.get(email=email.lower())
     out.emit(

@@ -15,6 +15,7 @@ from menting.cli import (
     doctor,
     init,
     person,
+    roster,
     run,
     space,
     token,
@@ -29,6 +30,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Menting 门庭: the front desk for people who run more than one account.",
 )
+account.app.command("import")(roster.import_roster)
+account.app.command("template")(roster.template)
+account.app.command("export")(roster.export)
+account.app.command("rotate-key")(roster.rotate_key)
 app.add_typer(account.app, name="account")
 app.add_typer(person.app, name="person")
 app.add_typer(campaign.app, name="campaign")

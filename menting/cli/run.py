@@ -9,20 +9,27 @@ import uvloop
 
 from menting.base import config
 from menting.base.folder import Lock, TakenError
+from menting.base.roles import ALL, Role
 from menting.cli import out, ready
 
 
 def run(
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port.")] = None,
+    only: Annotated[
+        list[Role] | None,
+        typer.Option("--only", help="A role of this process; again for more. All without."),
+    ] = None,
 ) -> None:
     """Run the program: pages, sessions, sending and visits, in one process."""
     _override(host, port)
+    roles = tuple(only or ALL)
     folder = ready.folder()
     folder.prepare()
     try:
-        with Lock(folder):
-            _run_locked()
+        with Lock(folder, roles, is_shared=config.current().is_postgres):
+            # Without pages a process listens only where it is told to, for its health.
+            _run_locked(roles, listens=Role.WEB in roles or port is not None)
     except TakenError as error:
         out.fail(str(error))
 
@@ -36,7 +43,7 @@ def _override(host: str | None, port: int | None) -> None:
     config.current.cache_clear()
 
 
-def _run_locked() -> None:
+def _run_locked(roles: tuple[Role, ...], *, listens: bool) -> None:
     settings = config.current()
     folder = ready.database(make=True)
     from menting.server import logs
@@ -44,12 +51,13 @@ def _run_locked() -> None:
 
     logs.configure(settings.log_level)
     try:
-        listener = server.listen(settings)
+        listener = server.listen(settings) if listens else None
     except server.CannotListenError as error:
         out.fail(str(error))
-    _greet(settings)
+    if Role.WEB in roles:
+        _greet(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(server.serve(folder, listener))
+        runner.run(server.serve(folder, listener, roles))
 
 
 def _greet(settings: config.Settings) -> None:

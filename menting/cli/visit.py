@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from menting.base.folder import Folder, Lock, TakenError
+from menting.base.roles import Role
 from menting.cli import loaded, out, ready, seen
 from menting.cli.loaded import rejected_rows
 from menting.visits import read
@@ -254,7 +255,7 @@ def _caught_up() -> Folder:
     from menting.workers import roller
 
     try:
-        with Lock(folder):
+        with Lock(folder, (Role.ROLLER,)):
             roller.drain(folder.visits, folder.spool)
     except TakenError:
         pass  # the program rolls each second

@@ -6,8 +6,7 @@ from django.utils.translation import gettext, ngettext
 from menting.accounts.models import AccountState
 from menting.base import clock
 from menting.campaigns.models import Campaign, CampaignState
-from menting.console import accounts, needs, progress, visittoday
-from menting.console.accounts import Fleet
+from menting.console import fleet, needs, progress, visittoday
 from menting.console.page import OperatorRequest, show, shown
 
 
@@ -15,7 +14,7 @@ from menting.console.page import OperatorRequest, show, shown
 def home(request: OperatorRequest) -> HttpResponse:
     """Show what waits, the accounts, the campaigns under way and today's visits."""
     waiting = needs.calls(request.actor)
-    fleet = accounts.fleet()
+    everyone = fleet.count()
     running = list(Campaign.objects.filter(state=CampaignState.RUNNING).order_by("-pk")[:1])
     others = Campaign.objects.exclude(pk__in=[one.pk for one in running]).order_by("-pk")[
         :4
@@ -23,9 +22,9 @@ def home(request: OperatorRequest) -> HttpResponse:
     context = {
         "calls": waiting,
         "heading": _heading(len(waiting)),
-        "rest": _rest(fleet),
+        "rest": _rest(everyone),
         "now": clock.now(),
-        "fleet": fleet,
+        "fleet": everyone,
         "running": [progress.of(one) for one in running],
         "others": [progress.of(one) for one in others],
         "today": visittoday.today(),
@@ -46,8 +45,8 @@ def _heading(n: int) -> str:
     return ngettext("%(n)d thing needs you", "%(n)d things need you", n) % {"n": n}
 
 
-def _rest(fleet: Fleet) -> str:
+def _rest(everyone: fleet.Fleet) -> str:
     under_way = Campaign.objects.filter(state=CampaignState.RUNNING).count()
     return gettext(
         "All else goes on: %(online)s accounts online, campaigns under way: %(running)d."
-    ) % {"online": f"{fleet.of(AccountState.ONLINE):,}", "running": under_way}
+    ) % {"online": f"{everyone.of(AccountState.ONLINE):,}", "running": under_way}

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from menting.console import (
+    account,
     accounts,
     acts,
     campaigns,
@@ -10,6 +11,7 @@ from menting.console import (
     inbox,
     log,
     people,
+    roster,
     settings,
     spaces,
     tokens,
@@ -39,10 +41,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("deliveries/<int:pk>/resolve/", acts.settle, name="delivery_resolve"),
     path("accounts/", accounts.accounts, name="accounts"),
     path("accounts/fleet/", accounts.fleet_part, name="account_fleet"),
-    path("accounts/import/", accounts.import_roster, name="account_import"),
+    path("accounts/import/", roster.import_roster, name="account_import"),
     path("accounts/signin/", accounts.sign_in_all, name="account_signin_all"),
+    path("accounts/retry/", accounts.retry, name="account_retry"),
     path("accounts/change/", accounts.change, name="account_change"),
-    path("accounts/<int:pk>/", accounts.account, name="account"),
+    path("accounts/export/", roster.export_roster, name="account_export"),
+    path(
+        "accounts/template/<slug:channel>.csv",
+        roster.roster_template,
+        name="account_template",
+    ),
+    path("accounts/<int:pk>/", account.account, name="account"),
+    path("accounts/<int:pk>/secret/", account.new_secret, name="account_secret"),
+    path("accounts/<int:pk>/invite/", account.invite, name="account_invite"),
     path("visits/", visits.visits, name="visits"),
     path("visits/by/<int:who>/", visits.visitor, name="visitor"),
     path("spaces/", spaces.spaces, name="spaces"),

@@ -3,12 +3,12 @@
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from menting.base import clock
 from menting.base.folder import Folder
-from menting.people import consent, registry, suppression
+from menting.people import consent, ledger, registry, rewrite, suppression
 from menting.people.models import Contact, Erasure, Identity
 from menting.people.suppression import Reason
 from menting.users import audit, guard, house
@@ -36,6 +36,7 @@ def erase(actor: Actor, contact_id: int) -> Erasure:
     with `finish`; earlier backups keep theirs. Raises NoSuchPersonError.
     """
     guard.check(actor, "people.erase")
+    ledger.hold()
     contact = Contact.objects.filter(pk=contact_id, erased_at=None).first()
     if contact is None:
         raise NoSuchPersonError(f"there is no person {contact_id}")
@@ -62,17 +63,12 @@ def finish(folder: Folder) -> bool:
 
 
 def finish_now(folder: Folder) -> bool:
-    """Rewrite the file without the erased bytes; False while a reader holds the old ones.
+    """Rewrite the state without the erased bytes; False while a reader holds the old ones.
 
-    `secure_delete` alone left 306 of 1,000 names in the file (page splits leave copies), so
-    it is VACUUM and a truncating checkpoint. Not within a transaction.
+    Not within a transaction.
     """
     waiting = list(_waiting().values_list("pk", flat=True))
-    with connection.cursor() as cursor:
-        cursor.execute("vacuum")
-        cursor.execute("pragma wal_checkpoint(truncate)")
-        busy = bool(cursor.fetchone()[0])
-    if busy:
+    if not rewrite.state():
         log.warning("an erasure waits for readers", folder=str(folder.root))
         return False
     Erasure.objects.filter(pk__in=waiting).update(finished_at=clock.now())

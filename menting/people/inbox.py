@@ -8,8 +8,9 @@ from django.db import transaction
 
 from menting.accounts.models import Account
 from menting.base import clock
+from menting.base.meters import EVENTS
 from menting.channels.base import Event, EventType
-from menting.people import answers, consent, contacts, departures, registry, tidy
+from menting.people import answers, consent, contacts, departures, ledger, registry, tidy
 from menting.people.models import Conversation, Identity, Message
 
 #: What became of a message that the platform had taken.
@@ -45,6 +46,7 @@ def receive(
     """
     told = list(events)
     if told:
+        ledger.hold()
         account = Account.objects.only("id", "channel").get(pk=account_id)
         batch = _Batch(account=account, now=clock.now(), known=_known(account_id, told))
         for event in told:
@@ -52,8 +54,14 @@ def receive(
                 registry.tell_outcome(account_id, event)
             else:
                 _take(batch, event)
+        transaction.on_commit(lambda: _count(account.channel, told))
     if resume is not None:
         Account.objects.filter(pk=account_id).update(resume=resume)
+
+
+def _count(channel: str, told: list[Event]) -> None:
+    for event in told:
+        EVENTS.labels(channel, event.type.value).inc()
 
 
 def _known(account_id: int, events: list[Event]) -> set[str]:

@@ -1,11 +1,13 @@
 """The ledger of consent: entries are only ever added, each holding the hash before it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import connection, transaction
 
 from menting.base import crypto
 from menting.people.models import Consent
+from menting.users import chain
 
 _START = bytes(32)
 
@@ -14,6 +16,39 @@ _REFUSAL = "the ledger of consent is append-only"
 _GUARDS = {
     "consent_is_never_changed": "before update on people_consent",
     "consent_is_never_removed": "before delete on people_consent",
+}
+_DROPS = [f"drop trigger if exists {name}" for name in _GUARDS]
+_GUARD = {
+    "sqlite": [
+        f"create trigger if not exists {name} {when} "
+        f"begin select raise(abort, '{_REFUSAL}'); end"
+        for name, when in _GUARDS.items()
+    ],
+    # `truncate` too: it fires no row's trigger.
+    "postgresql": [
+        "create or replace function consent_is_append_only() returns trigger "
+        f"language plpgsql as $$ begin raise exception '{_REFUSAL}'; end $$",
+        *(
+            f"create or replace trigger {name} {when} "
+            f"for each {each} execute function consent_is_append_only()"
+            for name, when, each in (
+                *((name, when, "row") for name, when in _GUARDS.items()),
+                (
+                    "consent_is_never_emptied",
+                    "before truncate on people_consent",
+                    "statement",
+                ),
+            )
+        ),
+    ],
+}
+_UNGUARD = {
+    "sqlite": _DROPS,
+    "postgresql": [f"{drop} on people_consent" for drop in _DROPS]
+    + [
+        "drop trigger if exists consent_is_never_emptied on people_consent",
+        "drop function if exists consent_is_append_only()",
+    ],
 }
 
 
@@ -30,10 +65,20 @@ class Verdict:
 @transaction.atomic
 def append(entry: Consent) -> Consent:
     """Add `entry` at the end of the chain, within the caller's transaction."""
+    hold()
     last = Consent.objects.order_by("-pk").values_list("hash", flat=True).first()
     entry.hash = crypto.link_hash(bytes(last) if last else _START, _body(entry))
     entry.save(force_insert=True)
     return entry
+
+
+def hold() -> None:
+    """Let one transaction at a time act on what people said, until it ends.
+
+    Whoever changes people's rows and may then add an entry holds the ledger first, so that
+    two such never wait for one another. SQLite has one writer anyway.
+    """
+    chain.hold("consent")
 
 
 def verify() -> Verdict:
@@ -48,20 +93,19 @@ def verify() -> Verdict:
 
 
 def guard() -> None:
-    """Make the database (SQLite) refuse any change; a migration calls this."""
-    with connection.cursor() as cursor:
-        for name, when in _GUARDS.items():
-            cursor.execute(
-                f"create trigger if not exists {name} {when} "
-                f"begin select raise(abort, '{_REFUSAL}'); end"
-            )
+    """Make the database refuse any change; a migration calls this."""
+    _execute(_GUARD[connection.vendor])
 
 
 def unguard() -> None:
     """Take the guards away: to undo the migration, and to empty a test's database."""
+    _execute(_UNGUARD[connection.vendor])
+
+
+def _execute(statements: Iterable[str]) -> None:
     with connection.cursor() as cursor:
-        for name in _GUARDS:
-            cursor.execute(f"drop trigger if exists {name}")
+        for statement in statements:
+            cursor.execute(statement)
 
 
 def _body(entry: Consent) -> dict[str, object]:

@@ -145,6 +145,23 @@ class Message(models.Model):
         return f"message {self.pk}"
 
 
+class HookEvent(models.Model):
+    """An event that came by webhook: platforms tell it again until they hear a yes."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, db_index=False)
+    event_id = models.CharField(max_length=255)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "event_id"], name="hook_event_once"),
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"hook event {self.pk}"
+
+
 class Reply(Sendable):
     """An answer to one inbound message: at most one automatic, others by hand."""
 

@@ -1,18 +1,18 @@
 """Replies on their way out: claimed, dispatched and settled like all that is sent."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, QuerySet, prefetch_related_objects
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext
 
-from menting.accounts.models import Account
-from menting.base import clock, ids, lease, pace
-from menting.base.pace import Rate
+from menting.accounts import pace
+from menting.base import clock, ids, lease
 from menting.channels.base import Inbound, Peer
 from menting.people import answers, departures, outcomes, tidy
 from menting.people.models import Conversation, Message, Reply
@@ -31,8 +31,9 @@ _FREE: dict[str, Any] = {"lease_by": "", "lease_until": None}
 MOST_AN_ACCOUNT = 50
 
 # States are written out: SQLite uses a partial index only for the same words.
+_ANY_READY = "select 1 from people_reply where state = 'ready' limit 1"
 _ACCOUNTS_WITH = """
-select a.id, a.tat, a.interval, a.burst from accounts_account a
+select a.id from accounts_account a
 where a.removed_at is null and a.id in ({accounts}) and exists (
   select 1 from people_reply r
   where r.account_id = a.id and r.state = 'ready' and r.due <= %s)"""
@@ -42,6 +43,8 @@ where r.account_id = %s and r.state = 'ready' and r.due <= %s
 order by r.due, r.id limit %s"""
 _LEASED = """
 select r.* from people_reply r where r.state in ('claimed', 'dispatching')"""
+_ANY_UNKNOWN = """
+select 1 from people_reply where state = 'unknown' and dispatched_at > %s limit 1"""
 _UNKNOWN = """
 select r.* from people_reply r
 join people_message m on m.id = r.message_id
@@ -93,10 +96,15 @@ def claim(me: str, accounts: Sequence[int], *, now: datetime, limit: int) -> lis
             _skip_restored(held_since)
             return []
         got: list[Outbound] = []
-        for account in _waiting(accounts, now):
-            most = min(_headroom(account, now), limit - len(got))
-            rows = Reply.objects.raw(_READY, [account.pk, now, most])
-            got += _lease(list(rows), SendState.CLAIMED, me=me, now=now)
+        waiting = _waiting(accounts, now)
+        free = pace.allow(waiting, now=now, most=MOST_AN_ACCOUNT)
+        ready = _READY + _skip_locked()
+        for account_id, may in free.turns(waiting):
+            most = min(may, limit - len(got))
+            rows = list(Reply.objects.raw(ready, [account_id, now, most]))
+            got += _lease(rows, SendState.CLAIMED, me=me, now=now)
+            free.spend(account_id, len(rows))
+        pace.debit(Counter(item.account_id for item in got), now=now)
         return got
 
 
@@ -167,7 +175,9 @@ def ask_again(
     with transaction.atomic():
         if house.get().held_since is not None:
             return []
-        rows = [row for row in _unknown(accounts, since, limit) if _is_still_wanted(row)]
+        found = _unknown(accounts, since, limit, lock=_skip_locked())
+        rows = [row for row in found if _is_still_wanted(row)]
+        pace.debit(Counter(row.account_id for row in rows), now=now)
         return _lease(rows, SendState.DISPATCHING, me=me, now=now)
 
 
@@ -192,12 +202,17 @@ def _answerable_by_hand(message_id: int) -> Message:
     return message
 
 
-def _waiting(accounts: Sequence[int], now: datetime) -> list[Account]:
-    if not accounts:
-        return []
+def _waiting(accounts: Sequence[int], now: datetime) -> list[int]:
     marks = ", ".join(["%s"] * len(accounts))
-    found = Account.objects.raw(_ACCOUNTS_WITH.format(accounts=marks), [*accounts, now])
-    return sorted(found, key=lambda account: account.pk)
+    with connection.cursor() as cursor:
+        # Asked first: a seek each for thousands of accounts, four times a second, is 5 %
+        # of a core where nothing waits.
+        cursor.execute(_ANY_READY)
+        if not accounts or cursor.fetchone() is None:
+            return []
+        here = connection.ops.adapt_datetimefield_value(now)
+        cursor.execute(_ACCOUNTS_WITH.format(accounts=marks), [*accounts, here])
+        return sorted(pk for (pk,) in cursor.fetchall())
 
 
 def _skip_restored(held_since: datetime) -> None:
@@ -207,14 +222,6 @@ def _skip_restored(held_since: datetime) -> None:
         reason="restored from a backup: it may have been sent",
         settled_at=clock.now(),
     )
-
-
-def _headroom(account: Account, now: datetime) -> int:
-    # An account without a limit has headroom always; its platform may still ask to wait.
-    if account.interval == 0 and account.tat > clock.micros(now):
-        return 0
-    rate = Rate(account.interval, account.burst)
-    return pace.headroom(rate, account.tat, now, wanted=MOST_AN_ACCOUNT)
 
 
 def _is_lost(row: Reply, now: datetime) -> bool:
@@ -236,12 +243,22 @@ def _recover(row: Reply, now: datetime) -> int:
     )
 
 
-def _unknown(accounts: Sequence[int], since: datetime, limit: int) -> list[Reply]:
-    if not accounts:
-        return []
+def _skip_locked() -> str:
+    can = connection.features.has_select_for_update_skip_locked
+    return " for no key update of r skip locked" if can else ""
+
+
+def _unknown(
+    accounts: Sequence[int], since: datetime, limit: int, *, lock: str = ""
+) -> list[Reply]:
+    with connection.cursor() as cursor:
+        here = connection.ops.adapt_datetimefield_value(since)
+        cursor.execute(_ANY_UNKNOWN, [here])
+        if not accounts or cursor.fetchone() is None:
+            return []
     marks = ", ".join(["%s"] * len(accounts))
     given = [*accounts, since, limit]
-    return list(Reply.objects.raw(_UNKNOWN.format(accounts=marks), given))
+    return list(Reply.objects.raw(_UNKNOWN.format(accounts=marks) + lock, given))
 
 
 def _is_still_wanted(row: Reply) -> bool:
@@ -252,21 +269,14 @@ def _is_still_wanted(row: Reply) -> bool:
 def _lease(
     rows: list[Reply], state: SendState, *, me: str, now: datetime
 ) -> list[Outbound]:
-    prefetch_related_objects(rows, "message__conversation", "account")
+    prefetch_related_objects(rows, "message__conversation")
     for row in rows:
         row.state, row.fence, row.lease_by = state, row.fence + 1, me
         row.lease_until = lease.until(now)
         if state == SendState.DISPATCHING:
             row.attempts += 1
         row.save(update_fields=["state", "fence", "lease_by", "lease_until", "attempts"])
-        _debit(row.account, now=now)
     return [_outbound(row) for row in rows]
-
-
-def _debit(account: Account, *, now: datetime) -> None:
-    rate = Rate(account.interval, account.burst)
-    account.tat = pace.debit(rate, account.tat, now, spent=1)
-    account.save(update_fields=["tat"])
 
 
 def _outbound(row: Reply) -> Outbound:

@@ -15,16 +15,22 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
+
 from menting import __version__
 from menting.base import clock
 from menting.base.folder import Folder, Lock
+from menting.server import dump
+from menting.visits import files
 from menting.visits.store.reading import EmbeddedReader
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+#: The state where it is in PostgreSQL: pg_dump's custom format.
+DUMP = "state.dump"
 CONSUMERS = ("rows", "tops")
 #: What a backup may hold; anything else in the tar is refused.
-PARTS = frozenset({"state.db", "visits.db", "menting.toml", "keys/house.key"})
+PARTS = frozenset({"state.db", DUMP, "visits.db", "menting.toml", "keys/house.key"})
 
 
 class BadBackupError(Exception):
@@ -32,7 +38,10 @@ class BadBackupError(Exception):
 
 
 def write(folder: Folder, target: Path) -> dict[str, Any]:
-    """Write a backup of a folder, also of one in use; return its manifest."""
+    """Write a backup of a folder, also of one in use; return its manifest.
+
+    Raises dump.NoToolError and dump.ToolFailedError where the state is in PostgreSQL.
+    """
     with tempfile.TemporaryDirectory(dir=folder.root, prefix="backup-") as workshop:
         parts = _collect(folder, Path(workshop))
         manifest = {
@@ -52,28 +61,54 @@ def write(folder: Folder, target: Path) -> dict[str, Any]:
 
 
 def restore(folder: Folder, source: Path) -> dict[str, Any]:
-    """Put a backup into a folder without a state; return its manifest.
+    """Put a backup into a folder, and a database, without a state; return its manifest.
 
     Every checksum is compared before anything is put in its place. Raises BadBackupError,
-    and TakenError when a program uses the folder.
+    TakenError when a program uses the folder, dump.NoToolError and dump.ToolFailedError.
     """
     folder.prepare()
     with Lock(folder):
-        if folder.state.exists():
-            raise BadBackupError(
-                f"{folder.root} already holds a state: move it away first, "
-                "or restore into an empty folder with --data"
-            )
+        _refuse_taken(folder)
         with tempfile.TemporaryDirectory(dir=folder.root, prefix="restore-") as workshop:
             manifest = _unpack(source, Path(workshop))
+            _restore_database(manifest, Path(workshop))
             for name in manifest["files"]:
-                _put(Path(workshop) / name, folder.root / name)
+                if name != DUMP:
+                    _put(Path(workshop) / name, folder.root / name)
     return manifest
+
+
+def _refuse_taken(folder: Folder) -> None:
+    if connection.vendor == "postgresql":
+        if connection.introspection.table_names():
+            raise BadBackupError(
+                "the database is not empty: name a new one in the setting `database`"
+            )
+    elif folder.state.exists():
+        raise BadBackupError(
+            f"{folder.root} already holds a state: move it away first, "
+            "or restore into an empty folder with --data"
+        )
+
+
+def _restore_database(manifest: dict[str, Any], workshop: Path) -> None:
+    is_dump = DUMP in manifest["files"]
+    if is_dump != (connection.vendor == "postgresql"):
+        needed = "a PostgreSQL database" if is_dump else "SQLite"
+        raise BadBackupError(
+            f"this backup is of a state in {needed}: set `database` to match"
+        )
+    if is_dump:
+        dump.read(workshop / DUMP)
 
 
 def _collect(folder: Folder, workshop: Path) -> dict[str, Path]:
     parts = _copy_visits(folder, workshop)
-    parts["state.db"] = _copy_database(folder.state, workshop / "state.db")
+    if connection.vendor == "postgresql":
+        parts[DUMP] = workshop / DUMP
+        dump.write(parts[DUMP])
+    else:
+        parts["state.db"] = _copy_database(folder.state, workshop / "state.db")
     for name in ("menting.toml", "keys/house.key"):
         if (folder.root / name).exists():
             parts[name] = folder.root / name
@@ -105,7 +140,7 @@ def _copy_visits(folder: Folder, workshop: Path) -> dict[str, Path]:
 
 def _copy_spool(folder: Folder, workshop: Path) -> dict[str, Path]:
     segments: dict[str, Path] = {}
-    for segment in sorted(folder.spool.iterdir()):
+    for segment in files.listed(folder.spool):
         copy = workshop / segment.name
         try:
             shutil.copyfile(segment, copy)

@@ -1,4 +1,4 @@
-"""The order of answering: door and health, then Django; pages record their visit."""
+"""The order of answering: door, health, hooks, then Django; pages record their visit."""
 
 from collections.abc import (
     Awaitable,
@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from menting.base.meters import REQUESTS
 from menting.server.health import Health
 from menting.server.limited import limited
 from menting.visits.door import Door
@@ -35,6 +36,26 @@ SHOWN = frozenset({200, 302, 304})
 MOST_API_BYTES = 16 * 1024 * 1024
 
 
+_PATHS = {
+    "/v": "door",
+    "/v.js": "door",
+    "/healthz": "health",
+    "/readyz": "health",
+    "/metrics": "metrics",
+}
+_STARTS = (
+    ("/@", "page"),
+    ("/l/", "page"),
+    ("/hooks/", "hook"),
+    ("/console/", "console"),
+    ("/api/", "api"),
+    ("/static/", "static"),
+)
+_KINDS = {*_PATHS.values(), *(kind for _, kind in _STARTS), "other"}
+#: Looked up once: it is on the way of each visit.
+_COUNTED = {kind: REQUESTS.labels(kind) for kind in sorted(_KINDS)}
+
+
 class Front:
     """The one ASGI app of the program."""
 
@@ -43,23 +64,32 @@ class Front:
         *,
         door: Door,
         health: Health,
+        metrics: App,
+        hooks: App,
         django: App,
         trusted_proxies: Iterable[str] = (),
     ) -> None:
-        self._door, self._health, self._django = door, health, django
+        self._door, self._health = door, health
+        self._metrics, self._hooks, self._django = metrics, hooks, django
         self._proxies = tuple(ip_network(proxy, strict=False) for proxy in trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request to whom its path belongs."""
-        path = scope["path"]
+        kind = kind_of(scope["path"])
+        _COUNTED[kind].inc()
+        if kind == "metrics":  # it judges what proxies say by itself
+            await self._metrics(scope, receive, send)
+            return
         self._forget_forged(scope)
-        if path in ("/v", "/v.js"):
+        if kind == "door":
             await self._door(scope, receive, send)
-        elif path in ("/healthz", "/readyz"):
+        elif kind == "health":
             await self._health(scope, receive, send)
-        elif path.startswith("/api/"):
+        elif kind == "hook":
+            await self._hooks(scope, receive, send)
+        elif kind == "api":
             await limited(self._django, scope, receive, send, most=MOST_API_BYTES)
-        elif path.startswith(("/@", "/l/")) and scope["method"] == "GET":
+        elif kind == "page" and scope["method"] == "GET":
             await self._recorded(scope, receive, send)
         else:
             await self._django(scope, receive, send)
@@ -103,6 +133,13 @@ class Front:
         except SpoolError:
             # The page is still worth showing; the visit was acknowledged to nobody.
             log.exception("a page's visit was not kept")
+
+
+def kind_of(path: str) -> str:
+    """Return what answers a path: the name under which its requests are counted."""
+    if kind := _PATHS.get(path):
+        return kind
+    return next((kind for start, kind in _STARTS if path.startswith(start)), "other")
 
 
 def _is_within(address: str, network: IPv4Network | IPv6Network) -> bool:

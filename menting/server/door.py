@@ -3,6 +3,9 @@
 import asyncio
 from zoneinfo import ZoneInfo
 
+import structlog
+from django.db import Error
+
 from menting.base import config, crypto
 from menting.base.folder import Folder
 from menting.spaces import read as spaces_read
@@ -11,6 +14,8 @@ from menting.visits.door import Door
 from menting.visits.spool import Spool
 from menting.visits.visit import Snapshot, SpaceSeen
 from menting.workers import bridge
+
+log = structlog.get_logger(__name__)
 
 #: A new space is known to the door after this many seconds at most.
 REFRESH_SECONDS = 1.0
@@ -21,22 +26,36 @@ class Spaces:
 
     def __init__(self) -> None:
         self._now = Snapshot(spaces={}, house_zone=ZoneInfo("UTC"))
+        self._trouble = ""
 
     def __call__(self) -> Snapshot:
         """Return the last snapshot."""
         return self._now
+
+    def trouble(self) -> str:
+        """Return why the state cannot be read; empty when it can."""
+        return self._trouble
 
     async def refresh(self) -> None:
         """Read the spaces now."""
         self._now = await bridge.call(_snapshot)
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Read the spaces each second until `stop`."""
+        """Read the spaces each second until `stop`; the last ones stay while it fails."""
         while not stop.is_set():
             try:
                 await asyncio.wait_for(stop.wait(), REFRESH_SECONDS)
             except TimeoutError:
-                await self.refresh()
+                await self._refresh_safely()
+
+    async def _refresh_safely(self) -> None:
+        try:
+            await self.refresh()
+            self._trouble = ""
+        except Error as error:
+            # The database is away: visits are kept all the same.
+            self._trouble = f"the state cannot be read ({type(error).__name__})"
+            log.exception("the spaces were not read")
 
 
 def open_door(folder: Folder, spool: Spool, spaces: Spaces) -> Door:

@@ -14,6 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from menting.base import clock, config
 from menting.base.folder import Folder, is_running
+from menting.server import dump
 from menting.users import house
 from menting.users.models import AuditEntry
 
@@ -37,6 +38,7 @@ def examine(folder: Folder, settings: config.Settings) -> Iterator[Finding]:
     yield _folder(folder)
     yield _disk(folder)
     yield _clock()
+    yield _database()
     yield _migrations()
     yield _port(folder, settings)
     yield _certificate(settings)
@@ -72,6 +74,20 @@ def _clock() -> Finding:
     return Finding(
         "clock", now.isoformat(), "the clock is behind: set it, by NTP" if behind else ""
     )
+
+
+def _database() -> Finding:
+    if connection.vendor != "postgresql":
+        return Finding("database", "SQLite, in the folder")
+    with connection.cursor() as cursor:
+        cursor.execute("select current_setting('server_version'), current_setting('fsync')")
+        version, fsync = cursor.fetchone()
+    found = f"PostgreSQL {version}, {connection.settings_dict['NAME']}"
+    if fsync != "on":
+        return Finding("database", found, "set fsync = on: a power loss loses the state")
+    if not dump.is_here():
+        return Finding("database", found, "install its client programs: pg_dump is missing")
+    return Finding("database", found)
 
 
 def _migrations() -> Finding:

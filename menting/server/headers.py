@@ -4,10 +4,17 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-CSP = (
-    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
-)
+from menting.base import config
+
+
+def csp() -> str:
+    """Return the policy; a form may lead to QQ only where visitors sign in by it."""
+    qq = config.current().qq_connect
+    forms = f"'self' {qq.api}" if qq else "'self'"
+    return (
+        f"default-src 'self'; object-src 'none'; base-uri 'none'; form-action {forms}; "
+        "frame-ancestors 'none'"
+    )
 
 
 def security(
@@ -17,7 +24,7 @@ def security(
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers.setdefault("Content-Security-Policy", CSP)
+        response.headers.setdefault("Content-Security-Policy", csp())
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
         )

@@ -1,9 +1,10 @@
 """`/healthz` says that the process answers; `/readyz` that its parts do their work."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 Check = Callable[[], str]
 """Returns an empty string, or what is not ready."""
 
@@ -36,3 +37,15 @@ class Health:
             }
         )
         await send({"type": "http.response.body", "body": body})
+
+
+class Signs:
+    """The app of a process without pages: its health and its figures, nothing else."""
+
+    def __init__(self, *, health: App, metrics: App) -> None:
+        self._health, self._metrics = health, metrics
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer `/metrics` with figures, all else with the health."""
+        app = self._metrics if scope["path"] == "/metrics" else self._health
+        await app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""The one process: web and workers in one TaskGroup, until SIGTERM ends them together."""
+"""A process: its roles in one TaskGroup, until SIGTERM ends them together."""
 
 import asyncio
 import contextlib
@@ -6,21 +6,19 @@ import ipaddress
 import resource
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import structlog
 import uvicorn
-from django.core.asgi import get_asgi_application
 from typing_extensions import override
 
-from menting.base import config, lease
+from menting.base import collector, config
 from menting.base.folder import Folder
+from menting.base.roles import ALL, Role
 from menting.server import epoch
-from menting.server.asgi import Front
-from menting.server.door import Spaces, open_door
-from menting.server.health import Health
-from menting.visits.spool import Spool
-from menting.workers import bridge, chores, keeper, roller, sender
+from menting.server.asgi import App
+from menting.server.parts import Parts
+from menting.workers import bridge
 
 log = structlog.get_logger(__name__)
 
@@ -66,44 +64,37 @@ def listen(settings: config.Settings) -> socket.socket:
     return listener
 
 
-async def serve(folder: Folder, listener: socket.socket) -> None:
-    """Run everything until SIGTERM or SIGINT, or until one part fails."""
+async def serve(
+    folder: Folder, listener: socket.socket | None, roles: Iterable[Role] = ALL
+) -> None:
+    """Run the roles until SIGTERM or SIGINT, or until one part fails."""
     _allow_many_files()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        await _serve(folder, listener, stop)
+        await bridge.call(epoch.begin, folder)
+        await _serve(folder, listener, frozenset(roles), stop)
     finally:
         bridge.close()
 
 
-async def _serve(folder: Folder, listener: socket.socket, stop: asyncio.Event) -> None:
-    await bridge.call(epoch.begin, folder)
-    me = lease.holder_name()
-    spool = Spool(folder.spool)
-    spaces = Spaces()
-    await spaces.refresh()
-    sessions = keeper.Keeper(me)
-    front = Front(
-        door=open_door(folder, spool, spaces),
-        health=Health({"visits": spool.trouble, "accounts": sessions.trouble}),
-        django=get_asgi_application(),
-        trusted_proxies=config.current().trusted_proxies,
-    )
-    web = _Web(_web_settings(front))
-    try:
-        async with asyncio.TaskGroup() as parts:
-            parts.create_task(_web(web, listener, stop), name="web")
-            parts.create_task(spaces.watch(stop), name="spaces")
-            parts.create_task(sessions.run(stop), name="keeper")
-            parts.create_task(sender.Sender(sessions, me).run(stop), name="sender")
-            parts.create_task(roller.run(folder, spool, stop), name="roller")
-            parts.create_task(chores.run(folder, stop), name="chores")
-            log.info("ready", port=listener.getsockname()[1])
-    finally:
-        spool.close()
+async def _serve(
+    folder: Folder,
+    listener: socket.socket | None,
+    roles: frozenset[Role],
+    stop: asyncio.Event,
+) -> None:
+    with contextlib.ExitStack() as ends:
+        async with asyncio.TaskGroup() as group:
+            app = await Parts(folder, roles, stop, group, ends).begin()
+            collector.spare()
+            if listener is None:
+                log.info("ready", roles=sorted(roles))
+                return
+            group.create_task(_web(_Web(_web_settings(app)), listener, stop), name="web")
+            log.info("ready", roles=sorted(roles), port=listener.getsockname()[1])
 
 
 async def _web(web: _Web, listener: socket.socket, stop: asyncio.Event) -> None:
@@ -113,9 +104,9 @@ async def _web(web: _Web, listener: socket.socket, stop: asyncio.Event) -> None:
         web.should_exit = True
 
 
-def _web_settings(front: Front) -> uvicorn.Config:
+def _web_settings(app: App) -> uvicorn.Config:
     return uvicorn.Config(
-        front,
+        app,
         loop="uvloop",
         http="httptools",
         lifespan="off",

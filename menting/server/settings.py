@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from menting.base import config, crypto
 from menting.base.folder import Folder
+from menting.server import engines
 
 _menting = config.current()
 _folder = Folder(_menting.data)
@@ -34,6 +35,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "menting.users",
     "menting.accounts",
     "menting.people",
@@ -74,22 +76,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": _folder.state,
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            # FULL: the outbox and the ledger are here, a commit must outlive power loss.
-            "init_command": (
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-                "PRAGMA secure_delete=ON; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;"
-            ),
-        },
-        "TEST": {"NAME": _folder.root / "test.db"},
-    }
-}
+DATABASES = {"default": engines.engine(_menting, _folder)}
 
 # One store for all processes: limits on signing in must not be one bucket a process.
 CACHES = {
@@ -149,6 +136,23 @@ MFA_TOTP_ISSUER = "Menting"
 # Browsers offer passkeys on plain http for localhost alone.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _menting.is_https
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if _menting.trusted_proxies else 0
+
+# Of what another house says of somebody only an id, a name and a picture are kept.
+SOCIALACCOUNT_ADAPTER = "menting.users.adapter.SocialAdapter"
+SOCIALACCOUNT_AUTO_SIGNUP = True
+SOCIALACCOUNT_EMAIL_REQUIRED = SOCIALACCOUNT_QUERY_EMAIL = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS: dict[str, object] = {}
+if _menting.qq_connect is not None:
+    INSTALLED_APPS.append("menting.users.qq")
+    SOCIALACCOUNT_PROVIDERS["qq"] = {
+        "APPS": [
+            {
+                "client_id": _menting.qq_connect.client_id,
+                "secret": _menting.qq_connect.client_secret.get_secret_value(),
+            }
+        ]
+    }
 
 if _menting.smtp is not None:
     EMAIL_HOST = _menting.smtp.host

@@ -108,7 +108,11 @@ def me(request: HttpRequest, space: Space) -> HttpResponse:
     """Let a signed-in visitor be named in the visit log, or take it back."""
     user = request.user
     if not user.is_authenticated:
-        here: dict[str, Any] = {"can_sign_in": config.current().smtp is not None}
+        settings = config.current()
+        here: dict[str, Any] = {
+            "has_codes": settings.smtp is not None,
+            "can_use_qq": settings.qq_connect is not None,
+        }
         return _own(render(request, "spaces/me.html", {"space": space, **here}))
     form = NamedForm(request.POST or None, initial={"name": user.name})
     if request.method == "POST":
@@ -141,7 +145,7 @@ def _page(
         "space": space,
         "visit": _seen(request, space, visitor),
         "visitor": visitor,
-        "can_sign_in": config.current().smtp is not None,
+        "can_sign_in": config.current().smtp or config.current().qq_connect,
     }
     return render(request, template, common | here)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from django.db import transaction
 
 from menting.base import clock, crypto
+from menting.users import chain
 from menting.users.guard import Actor
 from menting.users.models import AuditEntry
 
@@ -23,6 +24,7 @@ def record(
     `detail` takes ids and counts, never a name, an address or a text.
     """
     with transaction.atomic():
+        chain.hold("audit")
         entry = AuditEntry(
             at=clock.now(),
             actor=str(actor),

@@ -51,7 +51,7 @@ class WelcomeForm(forms.Form):
         """Return what the form shows first."""
         return {
             "name": user.name,
-            "email": user.email,
+            "email": user.email or "",
             "language": user.language,
             "time_zone": house.time_zone,
             "legal_name": house.legal_name,

@@ -39,7 +39,8 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """Somebody who signs in: an operator by role, or a visitor of a space."""
 
-    email = models.EmailField(_("e-mail address"), unique=True)
+    #: Null for a visitor who signed in with an account elsewhere.
+    email = models.EmailField(_("e-mail address"), unique=True, null=True)  # noqa: DJ001
     name = models.CharField(_("name"), max_length=120, blank=True)
     role = models.CharField(
         _("role"), max_length=16, choices=Role, default=Role.NONE, blank=True
@@ -57,9 +58,17 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     objects: ClassVar[UserManager] = UserManager()
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(role="") | models.Q(email__isnull=False),
+                name="operator_has_email",
+            ),
+        ]
+
     @override
     def __str__(self) -> str:
-        return self.name or self.email
+        return self.name or self.email or f"#{self.pk}"
 
     @property
     def is_operator(self) -> bool:
@@ -82,6 +91,8 @@ class House(models.Model):
     time_zone = models.CharField(_("time zone"), max_length=64, default="Asia/Shanghai")
     #: Written anew at each start, here and in a file: they differ after a restore.
     epoch = models.CharField(max_length=32, blank=True)
+    #: Tells the folder's `house.key` from another: each machine must have the same.
+    key_mark = models.CharField(max_length=32, blank=True)
     #: A restore was found; nothing goes out until the owner says go on.
     held_since = models.DateTimeField(null=True)
 

@@ -16,14 +16,14 @@ from pathlib import Path
 import structlog
 
 from menting.base import clock
+from menting.base.meters import FDATASYNC
+from menting.visits import files
 
 log = structlog.get_logger(__name__)
 
-SUFFIX = ".seg"
 #: Length and crc32 before each record.
 FRAME = struct.Struct("<II")
 SEGMENT_BYTES = 64 * 1024 * 1024
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
 #: Records that may wait for the disk before the door says 503; some 0.5 s of work.
 WAITING_MAX = 20_000
 
@@ -190,7 +190,8 @@ class _Writer:
         try:
             path = self._segment()
             written = _write(self._handle, records)
-            os.fdatasync(self._handle)
+            with FDATASYNC.time():
+                os.fdatasync(self._handle)
         except OSError:
             self._give_up()
             raise
@@ -205,7 +206,8 @@ class _Writer:
         with self._lock:
             return [
                 Segment(path, self._ends.get(path.name), path == self._path)
-                for path in list_segments(self._folder)
+                for path in files.listed(self._folder)
+                if path.name in self._ends or not files.is_in_use(path)
             ]
 
     def close(self) -> None:
@@ -218,10 +220,10 @@ class _Writer:
         if self._path is not None:
             return self._path
         # A name never comes back, so that a watermark cannot be taken for another file's.
-        name = f"{clock.now_millis():012x}-{secrets.token_hex(4)}{SUFFIX}"
+        name = f"{clock.now_millis():012x}-{secrets.token_hex(4)}{files.SUFFIX}"
         path = self._folder / name
         with self._lock:
-            self._handle = os.open(path, _NEW_FILE, 0o600)
+            self._handle = files.make(path)
             self._path, self._ends[name] = path, 0
         _sync_folder(self._folder)
         return path
@@ -237,20 +239,19 @@ class _Writer:
         self.close()
 
 
-def list_segments(folder: Path) -> list[Path]:
-    """Return the segment files of a spool, oldest first."""
-    return sorted(path for path in folder.iterdir() if path.suffix == SUFFIX)
-
-
 def left_behind(folder: Path) -> list[Segment]:
     """Return the segments of a spool that no program writes to now."""
-    return [Segment(path, None, is_open=False) for path in list_segments(folder)]
+    return [
+        Segment(path, None, is_open=False)
+        for path in files.listed(folder)
+        if not files.is_in_use(path)
+    ]
 
 
 def sizes(folder: Path) -> dict[str, int]:
     """Return the bytes of each segment by its name."""
     found = {}
-    for path in list_segments(folder):
+    for path in files.listed(folder):
         # One that was unlinked meanwhile is in the store.
         with contextlib.suppress(FileNotFoundError):
             found[path.name] = path.stat().st_size

@@ -1,39 +1,29 @@
 """One account's attempt: from the lease through sign-in and session to how it ended."""
 
 import asyncio
-import contextlib
-import random
 import traceback
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
 import structlog
 
-from menting.accounts import state, vault
+from menting.accounts.leases import Taken
 from menting.accounts.models import AccountState
-from menting.accounts.state import Mark, Ready, Renewed, Resume
-from menting.base import clock, crypto
+from menting.accounts.state import Locked, Mark, Past, Renewed, Resume
+from menting.base import clock
 from menting.channels import base
-from menting.workers import bridge
+from menting.workers import bridge, setback
+from menting.workers.gate import Gate
 from menting.workers.journal import Journal
+from menting.workers.readiness import Readiness
+from menting.workers.setback import Lived, Setbacks
 
 log = structlog.get_logger(__name__)
 
 OPEN_SECONDS = 60.0
 CLOSE_SECONDS = 2.0
-#: Full jitter between these, doubled with each failure in a row.
-LEAST_WAIT, MOST_WAIT = 1.0, 60.0
-#: A session that lived this long in seconds was a success: the next failure is the first.
-STEADY_SECONDS = 60.0
-#: Sign-ins under way at a time, in all and at one host (Synapse takes 71 to 135 a second).
-GATE, GATE_OF_HOST = 64, 16
-
-#: The vault cannot open the secret: an operator must act.
-_LOCKED = crypto.CannotOpenError | vault.KeyMissingError
-_dice = random.SystemRandom()
 
 
 class Receive(Protocol):
@@ -51,31 +41,16 @@ class LiveSession:
     session: base.Session
 
 
-class Gate:
-    """Lets only so many sign in at a time, so that no host takes it for an attack."""
-
-    def __init__(self, total: int = GATE, of_host: int = GATE_OF_HOST) -> None:
-        self._all = asyncio.Semaphore(total)
-        self._hosts: dict[str, asyncio.Semaphore] = defaultdict(
-            lambda: asyncio.Semaphore(of_host)
-        )
-
-    @contextlib.asynccontextmanager
-    async def passed(self, host: str) -> AsyncIterator[None]:
-        """Wait for a place; first at the host, so that a slow one holds no other up."""
-        async with self._hosts[host], self._all:
-            yield
-
-
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What all attempts of one keeper share."""
 
-    me: str
     receive: Receive
     channel_of: Callable[[str], base.Channel]
     journal: Journal
+    readiness: Readiness
     gate: Gate = field(default_factory=Gate)
+    setbacks: Setbacks = field(default_factory=Setbacks)
     sessions: dict[int, LiveSession] = field(default_factory=dict)
 
 
@@ -86,12 +61,18 @@ class _LeaseLostError(Exception):
 class Attempt:
     """Holds one session until it ends, whoever ends it, and writes how it ended."""
 
-    def __init__(self, desk: Desk, account_id: int) -> None:
-        self.account_id = account_id
+    # Thousands of them live side by side.
+    __slots__ = (
+        *("account_id", "is_ending", "_desk", "_taken", "_past", "_refusal"),
+        *("_live_since", "_task", "__weakref__"),
+    )
+
+    def __init__(self, desk: Desk, taken: Taken) -> None:
+        self.account_id = taken.id
         #: Nothing is left to be cancelled: only the end is still to be written.
         self.is_ending = False
-        self._desk = desk
-        self._failures = 0
+        self._desk, self._taken = desk, taken
+        self._past = Past()
         self._refusal: base.AuthFailed | None = None
         self._live_since: float | None = None
         self._task: asyncio.Task[None] | None = None
@@ -116,7 +97,7 @@ class Attempt:
         try:
             await self._desk.journal.write(end)
         except Exception as error:
-            # The lease runs out by itself; another attempt follows then.
+            # The keeper finds the lease without an attempt, and gives it back.
             _log_unexpected("the end of a session was not written", self.account_id, error)
 
     async def _end(self) -> Mark:
@@ -134,32 +115,34 @@ class Attempt:
         return self._mark_of(base.Unreachable("the platform ended the session"))
 
     async def _live(self) -> None:
-        ready = await bridge.call(state.ready, self._desk.me, self.account_id)
-        if ready is None:
-            raise _LeaseLostError
-        self._failures = ready.failures
-        channel = self._desk.channel_of(ready.channel)
-        session = await self._open(channel, ready)
+        channel = self._desk.channel_of(self._taken.channel)
+        session, resume = await self._open(channel)
         try:
-            await self._hold(channel, session, ready.resume)
+            await self._hold(channel, session, resume)
         finally:
             self._desk.sessions.pop(self.account_id, None)
             await self._close(session)
 
-    async def _open(self, channel: base.Channel, ready: Ready) -> base.Session:
-        await self._mark(AccountState.CONNECTING)
-        host = channel.host(ready.account.handle, ready.account.options)
-        async with self._desk.gate.passed(f"{channel.name} {host}"):
+    async def _open(self, channel: base.Channel) -> tuple[base.Session, bytes]:
+        host = self._taken.host or channel.name
+        async with self._desk.gate.passed(channel.name, host, channel.starts):
+            # Only now is the secret opened: thousands may have to wait before the gate.
+            ready = await self._desk.readiness.of(self.account_id)
+            if ready is None:
+                raise _LeaseLostError
+            self._past = ready.past
             try:
                 async with asyncio.timeout(OPEN_SECONDS):
-                    return await channel.open(ready.account, self._keep)
+                    return await channel.open(ready.account, self._keep), ready.resume
             except TimeoutError as error:
                 raise base.Unreachable("the sign-in took too long") from error
 
     async def _hold(
         self, channel: base.Channel, session: base.Session, resume: bytes
     ) -> None:
-        await self._mark(AccountState.ONLINE)
+        caps = _words(session.caps)
+        online = Mark(self.account_id, AccountState.ONLINE, past=self._past, caps=caps)
+        await self._desk.journal.write(online)
         self._live_since = asyncio.get_running_loop().time()
         self._desk.sessions[self.account_id] = LiveSession(channel, session)
         await session.listen(self._deliver, resume)
@@ -174,7 +157,7 @@ class Attempt:
 
     async def _deliver(self, events: list[base.Event], resume: bytes) -> None:
         if events:
-            await bridge.call(
+            await bridge.whole(
                 self._desk.receive, account_id=self.account_id, events=events, resume=resume
             )
         else:
@@ -183,9 +166,6 @@ class Attempt:
     async def _keep(self, secret: Mapping[str, str]) -> None:
         await self._desk.journal.write(Renewed(self.account_id, secret))
 
-    async def _mark(self, new: AccountState) -> None:
-        await self._desk.journal.write(Mark(self.account_id, new, failures=self._failures))
-
     def _offline(self) -> Mark:
         return Mark(self.account_id, AccountState.OFFLINE, ends=True)
 
@@ -193,43 +173,50 @@ class Attempt:
         if isinstance(error, base.AuthFailed):
             new = AccountState.BANNED if error.banned else AccountState.NEEDS_AUTH
             return Mark(self.account_id, new, _reason(error), ends=True)
-        if isinstance(error, _LOCKED):
+        if isinstance(error, Locked):
             return Mark(self.account_id, AccountState.NEEDS_AUTH, _reason(error), ends=True)
         if not isinstance(error, base.ChannelError):
             _log_unexpected("a session failed", self.account_id, error)
         return self._back_off(error)
 
     def _back_off(self, error: Exception) -> Mark:
-        failures = 1 if self._was_steady() else self._failures + 1
-        wait = wait_seconds(failures)
+        lived = Lived(clock.now(), self._live_seconds())
+        host = self._desk.setbacks.of(self._taken.channel, self._taken.host)
+        told = host.judge(self.account_id, lived, self._past)
+        wait, reason = told.wait, _reason(error)
         if isinstance(error, base.Throttled):
             wait += error.retry_after
+        if told.rests:
+            reason = f"{_RESTS}; last: {reason}"
         return Mark(
             self.account_id,
             AccountState.BACKOFF,
-            _reason(error),
-            retry_at=clock.now() + timedelta(seconds=wait),
-            failures=failures,
+            reason,
+            retry_at=lived.at + timedelta(seconds=wait),
+            past=told.past,
+            rests=told.rests,
             ends=True,
         )
 
-    def _was_steady(self) -> bool:
+    def _live_seconds(self) -> float | None:
         if self._live_since is None:
-            return False
-        return asyncio.get_running_loop().time() - self._live_since >= STEADY_SECONDS
+            return None
+        return asyncio.get_running_loop().time() - self._live_since
 
 
-def wait_seconds(failures: int) -> float:
-    """Return how long to wait after so many failures in a row: full jitter, 1 to 60 s.
+_RESTS = (
+    f"rests, since it was lost {setback.FLAPS} times within "
+    f"{setback.FLAP_TIME.total_seconds() / 60:.0f} minutes, each soon after it came online"
+)
 
-    Jitter spreads the accounts of a host that came back, which all failed together.
-    """
-    return _dice.uniform(LEAST_WAIT, min(MOST_WAIT, 2.0 ** min(failures, 6)))
+
+def _words(caps: base.Cap) -> str:
+    return " ".join(cap.name.lower() for cap in caps if cap.name)
 
 
 def _reason(error: Exception) -> str:
     """Return what people are shown: a channel's own words, of other errors the kind."""
-    if isinstance(error, base.ChannelError | _LOCKED):
+    if isinstance(error, base.ChannelError | Locked):
         return " ".join(str(error).split()) or type(error).__name__
     return f"unexpected {type(error).__name__}, see the log"
 

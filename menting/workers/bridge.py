@@ -8,14 +8,20 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from django.db import connections
+import structlog
+from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 #: SQLite has one writer; more threads would only wait for it (and for the interpreter).
 THREADS = 4
+#: A transaction that PostgreSQL undid for another's sake is tried so often again.
+MOST_UNDONE = 3
+_UNDONE = ("40001", "40P01")
 
 
 class _Pool:
@@ -77,6 +83,21 @@ async def call(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     return await _pools[0].submit(
         functools.partial(context.run, functools.partial(work, *args, **kwargs))
     )
+
+
+async def whole(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Do `call` for a function that is one transaction: again where PostgreSQL undid it.
+
+    It does so to end a deadlock (40P01) or where two cannot both be right (40001).
+    """
+    for _ in range(MOST_UNDONE):
+        try:
+            return await call(work, *args, **kwargs)
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", None) not in _UNDONE:
+                raise
+            log.info("a transaction was undone and is tried again")
+    return await call(work, *args, **kwargs)
 
 
 def close() -> None:

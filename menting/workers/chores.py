@@ -10,9 +10,9 @@ from django.contrib.sessions.models import Session
 from menting.base import clock
 from menting.base.folder import Folder
 from menting.campaigns import outbox
-from menting.people import erase
+from menting.people import erase, hooked
 from menting.users import answers
-from menting.workers import bridge
+from menting.workers import bridge, turns
 
 log = structlog.get_logger(__name__)
 
@@ -23,15 +23,16 @@ TEXTS_KEPT = timedelta(days=30)
 
 async def run(folder: Folder, stop: asyncio.Event) -> None:
     """Do each chore every minute until `stop`; one that fails is logged and tried again."""
-    chores: list[Callable[[], object]] = [
-        clear_sessions,
-        prune_texts,
-        answers.forget_old,
-        lambda: erase.finish(folder),
-    ]
+    chores: dict[str, Callable[[], object]] = {
+        "sessions": clear_sessions,
+        "texts": prune_texts,
+        "hooks": forget_hooks,
+        "answers": answers.forget_old,
+        "erasures": lambda: erase.finish(folder),
+    }
     while not stop.is_set():
-        for chore in chores:
-            await _do(chore)
+        for name, chore in chores.items():
+            await _do(name, chore)
         try:
             await asyncio.wait_for(stop.wait(), EVERY_SECONDS)
         except TimeoutError:
@@ -48,9 +49,20 @@ def prune_texts() -> None:
     outbox.prune_texts(before=clock.now() - TEXTS_KEPT)
 
 
-async def _do(chore: Callable[[], object]) -> None:
+def forget_hooks() -> None:
+    """Forget which webhooks came, once no platform repeats them."""
+    hooked.forget(before=clock.now() - hooked.KEPT)
+
+
+async def _do(name: str, chore: Callable[[], object]) -> None:
     try:
-        await bridge.call(chore)
+        await bridge.call(_in_turn, name, chore)
     except Exception:
         # One chore must not end the program, and is tried again in a minute.
-        log.exception("a chore failed")
+        log.exception("a chore failed", chore=name)
+
+
+def _in_turn(name: str, chore: Callable[[], object]) -> None:
+    with turns.tried(f"chore {name}") as is_ours:
+        if is_ours:
+            chore()

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from menting.campaigns import outbox, pace
+from menting.accounts import pace
+from menting.campaigns import outbox
 from menting.people import replies
 from menting.people.outbound import Outbound, Outcome
 from menting.workers import bridge
@@ -73,7 +74,7 @@ class Commit:
             self._awake.clear()
             batch, self._waiting = self._waiting, []
             try:
-                told = await bridge.call(write_all, self._me, [step for step, _ in batch])
+                told = await bridge.whole(write_all, self._me, [step for step, _ in batch])
             except Exception as error:
                 # Each lane hears of it, logs it, and stops: its leases run out.
                 for _, done in batch:
@@ -92,7 +93,8 @@ def write_all(me: str, steps: Sequence[Step]) -> list[bool]:
     settled = outbox.settle_all([(step.item, step.outcome) for step in ended], me=me)
     good: dict[Step, bool] = dict(zip(leaving, left, strict=True))
     good |= dict(zip(ended, settled, strict=True))
-    for step in steps:
+    # Holds last: an account's row comes after the ledger, as in `people.inbox`.
+    for step in sorted(steps, key=lambda one: isinstance(one, Hold)):
         if step not in good:
             good[step] = _write(me, step)
     return [good[step] for step in steps]

@@ -10,6 +10,8 @@ from menting.accounts import state
 from menting.accounts.state import Write
 from menting.workers import bridge
 
+#: Waited for others that write as well: a transaction costs as much as 50 entries.
+GATHER_SECONDS = 0.03
 #: Entries in one transaction; keeps the write lock below some 50 ms.
 MOST = 500
 
@@ -39,6 +41,7 @@ class Journal:
         """Commit what came in while the last commit ran, until cancelled."""
         while True:
             await self._more.wait()
+            await asyncio.sleep(GATHER_SECONDS)
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             if not self._waiting:
                 self._more.clear()
@@ -47,7 +50,7 @@ class Journal:
     async def _commit(self, batch: list[_Entry]) -> None:
         writes = [one for entry in batch for one in entry.writes]
         try:
-            await bridge.call(state.write, self._me, writes)
+            await bridge.whole(state.write, self._me, writes)
         except Exception as error:  # each entry's owner gets it
             await self._divide(batch, error)
         else:

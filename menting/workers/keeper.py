@@ -3,24 +3,39 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 
-from menting.accounts import bell, state
+from menting.accounts import bell, leases
+from menting.accounts.leases import Taken
 from menting.base import clock, lease
 from menting.channels import base, registry
 from menting.people import inbox
 from menting.workers import bridge
 from menting.workers.attempt import Attempt, Desk, LiveSession, Receive
 from menting.workers.journal import Journal
+from menting.workers.readiness import Readiness
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 1.0
+#: Between two looks, however often the bell rings.
+LEAST_SECONDS = 0.05
 STOP_SECONDS = 3.0
 #: Leases taken in one turn, so that the write lock is short.
 MOST_TAKEN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the accounts' rows say to this keeper."""
+
+    #: None: all that it has, and nothing else.
+    held: set[int] | None
+    nudged: list[int] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
 
 
 class Keeper:
@@ -36,7 +51,7 @@ class Keeper:
         self._me = me
         self._channels: dict[str, base.Channel] = {}
         self._channel_of = channel_of
-        self._desk = Desk(me, receive, self._channel, Journal(me))
+        self._desk = Desk(receive, self._channel, Journal(me), Readiness(me))
         self._attempts: dict[int, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._awake = asyncio.Event()
@@ -84,6 +99,7 @@ class Keeper:
                 self._awake.clear()
                 await self._turn_safely(group)
                 if not stop.is_set():
+                    await asyncio.sleep(LEAST_SECONDS)
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._awake.wait(), LOOK_SECONDS)
         finally:
@@ -100,30 +116,43 @@ class Keeper:
             self._end_unleased()
 
     async def _turn(self, group: asyncio.TaskGroup) -> None:
-        now = clock.now()
-        held, taken = await bridge.call(self._look, now)
+        mine = (len(self._attempts), sum(self._attempts))
+        told = await bridge.call(self._look, clock.now(), mine)
+        if told.held is not None:
+            await self._compare(told.held)
+        for account_id in told.nudged:
+            if live := self.sessions.get(account_id):
+                live.session.nudge()
+        for taken in told.taken:
+            self._start(taken, group)
+        if len(told.taken) == MOST_TAKEN:
+            self._awake.set()
+
+    def _look(self, now: datetime, mine: tuple[int, int]) -> _Look:
+        """Renew, and return what changed. At rest it reads two indexes and no row."""
+        if self._renewed_at is None or now - self._renewed_at >= lease.RENEW_EVERY:
+            leases.expire(now=now)
+            leases.renew(self._me, now=now)
+            self._renewed_at = now
+        held = None if leases.tally(self._me) == mine else leases.held(self._me)
+        nudged = leases.take_nudges(self._me)
+        if not leases.has_free(self._me, now=now):
+            return _Look(held, nudged)
+        return _Look(held, nudged, leases.take(self._me, now=now, limit=MOST_TAKEN))
+
+    async def _compare(self, held: set[int]) -> None:
+        """End what is no longer held, and give back what is held for nothing."""
         for account_id, attempt in self._attempts.items():
             if account_id not in held:
                 attempt.cancel()
-        for account_id in taken:
-            self._start(account_id, group)
-        if len(taken) == MOST_TAKEN:
-            self._awake.set()
+        # The end of such an attempt could not be written: it would be renewed for ever.
+        if left := held - self._attempts.keys():
+            await bridge.call(leases.give_back, self._me, left)
 
-    def _look(self, now: datetime) -> tuple[set[int], list[int]]:
-        """Renew, and return which accounts are held and which were taken just now."""
-        if self._renewed_at is None or now - self._renewed_at >= lease.RENEW_EVERY:
-            state.expire(now=now)
-            state.renew(self._me, now=now)
-            self._renewed_at = now
-        held = state.held(self._me)
-        if not state.has_free(now=now):
-            return held, []
-        return held, state.take(self._me, now=now, limit=MOST_TAKEN)
-
-    def _start(self, account_id: int, group: asyncio.TaskGroup) -> None:
-        attempt = Attempt(self._desk, account_id)
-        self._attempts[account_id] = attempt
+    def _start(self, taken: Taken, group: asyncio.TaskGroup) -> None:
+        self._desk.setbacks.of(taken.channel, taken.host).see(taken.id)
+        attempt = Attempt(self._desk, taken)
+        self._attempts[taken.id] = attempt
         task = attempt.start(group)
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._forget(attempt, done))
@@ -152,4 +181,4 @@ class Keeper:
         self._cancel_all()
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=STOP_SECONDS)
-        await bridge.call(state.release, self._me, now=clock.now())
+        await bridge.call(leases.release, self._me, now=clock.now())

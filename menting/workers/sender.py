@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 
 from menting.base import clock
+from menting.base.meters import SENDS
 from menting.channels import base
 from menting.people.outbound import (
     Accepted,
@@ -207,6 +208,9 @@ class Sender:
 
     async def _settle(self, item: Outbound, outcome: Outcome) -> None:
         await asyncio.shield(self._commit.write(Settle(item, outcome)))
+        live = self._keeper.sessions.get(item.account_id)
+        channel = live.channel.name if live else "offline"
+        SENDS.labels(channel, item.kind, type(outcome).__name__.lower()).inc()
 
     async def _hand_over(self, one: Load, text: str) -> Outcome:
         """Touch the network, and say what became of it."""

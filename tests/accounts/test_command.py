@@ -17,7 +17,7 @@ from menting.cli.demo.homeserver import Homeserver
 
 ACCOUNTS = 12
 #: `menting account` without the other nouns.
-COMMAND = "from menting.cli import account; account.app()"
+COMMAND = "from menting.cli.main import main; main()"
 #: A program that keeps the accounts of a folder until its input ends.
 KEEPING = """
 import asyncio, sys
@@ -87,11 +87,12 @@ def _environment(data: Path) -> dict[str, str]:
     return {**outer, "MENTING_DATA": str(data)}
 
 
-def _menting(data: Path, *args: str, status: int = 0) -> tuple[Any, str]:
+def _menting(data: Path, *args: str, status: int = 0, said: str = "") -> tuple[Any, str]:
     """Run a command with --json; return its document and what it said on stderr."""
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", COMMAND, *args, "--json"],
+        [sys.executable, "-c", COMMAND, "account", *args, "--json"],
         env=_environment(data),
+        input=said,
         capture_output=True,
         text=True,
         timeout=120,
@@ -167,3 +168,49 @@ def test_what_cannot_be_done_is_one_line_on_stderr(data: Path, tmp_path: Path) -
     assert _menting(data, "list", "--cursor", "x", status=1)[0] is None
     _menting(data, "signin", status=2)
     _menting(data, "list", "--state", "asleep", status=2)
+
+
+def test_a_template_filled_in_is_a_roster_and_its_export_has_no_secret(
+    data: Path, tmp_path: Path
+) -> None:
+    told, _ = _menting(data, "template", "matrix")
+    assert [one["name"] for one in told["columns"]][:3] == ["channel", "handle", "name"]
+    (tmp_path / "token.txt").write_text("sesame")
+    heading, line = told["csv"].splitlines()
+    filled = tmp_path / "filled.csv"
+    filled.write_text(f"{heading},token_file\n{line},token.txt\n", "utf-8")
+    stored, _ = _menting(data, "import", str(filled))
+    assert stored["added"] == 1
+    again = tmp_path / "again.csv"
+    _menting(data, "export", str(again))
+    assert "@shop:example.org" in again.read_text("utf-8-sig")
+    assert "sesame" not in again.read_text("utf-8-sig")
+
+
+def test_the_key_is_changed_and_a_new_secret_taken(data: Path, tmp_path: Path) -> None:
+    roster = tmp_path / "r.csv"
+    roster.write_text("channel,handle,homeserver,password\nmatrix,@a:x,http://x,old\n")
+    _menting(data, "import", str(roster))
+    key = (data / "keys" / "vault.key").read_text()
+    told, _ = _menting(data, "rotate-key")
+    assert Path(told["old_key"]).read_text() == key
+    assert (data / "keys" / "vault.key").read_text() != key
+    document, _ = _menting(data, "secret", "1", said="password=new\n")
+    assert document["id"] == 1
+    stored, _ = _menting(data, "import", str(roster))
+    assert stored["changed"] == 1
+    _, said = _menting(data, "secret", "1", said="pasword=new\n", status=1)
+    assert (
+        said
+        == "no secret is called pasword; there are password, token, as_token, hs_token\n"
+    )
+
+
+def test_a_platform_without_landing_links_says_so(data: Path, tmp_path: Path) -> None:
+    roster = tmp_path / "r.csv"
+    roster.write_text("channel,handle,homeserver,password\nmatrix,@a:x,http://x,old\n")
+    _menting(data, "import", str(roster))
+    _, said = _menting(data, "invite", "1", "poster", status=1)
+    assert said == "no link was made: matrix has no landing links\n"
+    _, said = _menting(data, "invite", "1", "a poster", status=1)
+    assert "A-Z" in said

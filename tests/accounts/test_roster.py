@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from menting.accounts import roster, state, vault
 from menting.accounts.models import Account, AccountState
 from menting.base import clock
+from menting.channels import registry
 from menting.users import guard
 from menting.users.models import AuditEntry
 from tests.accounts import rosters
@@ -73,9 +74,9 @@ def test_each_bad_line_is_named_with_its_reason_and_the_good_ones_are_kept(
     assert [one.number for one in held.lines] == [2, 12]
     reasons = _reasons(held)
     assert list(reasons) == list(range(3, 12))
-    assert "there are: matrix" in reasons[3]
+    assert f"there are: {', '.join(sorted(registry.names()))}" in reasons[3]
     assert reasons[4] == "handle is missing"
-    assert reasons[5] == "password or token is needed"
+    assert reasons[5] == "password, token or as_token is needed"
     assert reasons[6].startswith("homeserver")
     assert "quotation mark" in reasons[7]
     assert "more columns" in reasons[8]

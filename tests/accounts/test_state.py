@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from menting.accounts import signin, state
+from menting.accounts import leases, signin, state
 from menting.accounts.models import Account, AccountState
 from menting.accounts.state import Mark, Renewed, Resume
 from menting.base import clock, crypto, lease
@@ -35,42 +35,48 @@ def _fresh(account: Account) -> Account:
     return Account.objects.get(pk=account.pk)
 
 
+def _ids(taken: list[leases.Taken]) -> list[int]:
+    return [one.id for one in taken]
+
+
 def test_an_account_is_leased_to_one_keeper(accounts: list[Account], now: datetime) -> None:
     ids = [account.pk for account in accounts]
-    assert state.take("a", now=now, limit=3) == ids[:3]
-    assert state.take("b", now=now, limit=9) == ids[3:]
-    assert state.has_free(now=now) is False
-    assert state.held("a") == set(ids[:3])
+    assert _ids(leases.take("a", now=now, limit=3)) == ids[:3]
+    assert _ids(leases.take("b", now=now, limit=9)) == ids[3:]
+    assert leases.has_free("a", now=now) is False
+    assert leases.held("a") == set(ids[:3])
 
 
 def test_a_renewed_lease_holds_and_one_not_renewed_is_taken(
     accounts: list[Account], now: datetime
 ) -> None:
-    state.take("a", now=now, limit=2)
-    state.take("b", now=now, limit=2)
-    assert state.renew("a", now=now + lease.RENEW_EVERY) == 2
-    assert state.take("c", now=now + LONG, limit=9) == [one.pk for one in accounts[2:]]
-    assert state.held("b") == set()
+    leases.take("a", now=now, limit=2)
+    leases.take("b", now=now, limit=2)
+    assert leases.renew("a", now=now + lease.RENEW_EVERY) == 2
+    assert _ids(leases.take("c", now=now + LONG, limit=9)) == [
+        one.pk for one in accounts[2:]
+    ]
+    assert leases.held("b") == set()
 
 
-@pytest.mark.parametrize("given_up", state.NEVER_RETRIED)
+@pytest.mark.parametrize("given_up", leases.NEVER_RETRIED)
 def test_what_needs_an_operator_is_never_taken(
     accounts: list[Account], now: datetime, given_up: str
 ) -> None:
     Account.objects.update(state=given_up)
-    assert state.has_free(now=now) is False
-    assert state.take("a", now=now + timedelta(days=365), limit=9) == []
+    assert leases.has_free("a", now=now) is False
+    assert leases.take("a", now=now + timedelta(days=365), limit=9) == []
 
 
 def test_a_retry_is_taken_when_it_is_due(accounts: list[Account], now: datetime) -> None:
     Account.objects.update(state=AccountState.BACKOFF, retry_at=now + timedelta(seconds=9))
-    assert state.take("a", now=now, limit=9) == []
-    assert len(state.take("a", now=now + timedelta(seconds=9), limit=9)) == 4
+    assert leases.take("a", now=now, limit=9) == []
+    assert len(leases.take("a", now=now + timedelta(seconds=9), limit=9)) == 4
 
 
 def test_who_lost_the_lease_writes_no_state(accounts: list[Account], now: datetime) -> None:
-    state.take("a", now=now, limit=1)
-    state.take("b", now=now + LONG, limit=1)
+    leases.take("a", now=now, limit=1)
+    leases.take("b", now=now + LONG, limit=1)
     state.mark("b", [Mark(accounts[0].pk, AccountState.ONLINE)])
     state.mark("a", [Mark(accounts[0].pk, AccountState.BANNED, "late", ends=True)])
     account = _fresh(accounts[0])
@@ -80,7 +86,7 @@ def test_who_lost_the_lease_writes_no_state(accounts: list[Account], now: dateti
 def test_the_time_of_a_state_moves_only_when_the_state_does(
     accounts: list[Account], now: datetime
 ) -> None:
-    state.take("a", now=now, limit=9)
+    leases.take("a", now=now, limit=9)
     pk = accounts[0].pk
     state.mark("a", [Mark(pk, AccountState.ONLINE)])
     first = _fresh(accounts[0])
@@ -98,30 +104,30 @@ def test_the_time_of_a_state_moves_only_when_the_state_does(
 def test_the_end_of_a_session_gives_the_lease_back(
     accounts: list[Account], now: datetime
 ) -> None:
-    state.take("a", now=now, limit=9)
+    leases.take("a", now=now, limit=9)
     state.mark("a", [Mark(accounts[0].pk, AccountState.OFFLINE, ends=True)])
     account = _fresh(accounts[0])
     assert (account.lease_by, account.lease_until) == ("", None)
-    assert accounts[0].pk not in state.held("a")
+    assert accounts[0].pk not in leases.held("a")
 
 
 def test_a_keeper_that_ends_leaves_nothing_online(
     accounts: list[Account], now: datetime
 ) -> None:
-    state.take("a", now=now, limit=2)
-    state.take("b", now=now, limit=2)
+    leases.take("a", now=now, limit=2)
+    leases.take("b", now=now, limit=2)
     Account.objects.update(state=AccountState.ONLINE)
-    assert state.release("a", now=now) == 2
+    assert leases.release("a", now=now) == 2
     assert [_fresh(one).state for one in accounts] == ["offline"] * 2 + ["online"] * 2
 
 
 def test_accounts_of_a_program_that_died_are_shown_offline(
     accounts: list[Account], now: datetime
 ) -> None:
-    state.take("a", now=now, limit=9)
+    leases.take("a", now=now, limit=9)
     Account.objects.update(state=AccountState.ONLINE)
-    assert state.expire(now=now) == 0
-    assert state.expire(now=now + LONG) == 4
+    assert leases.expire(now=now) == 0
+    assert leases.expire(now=now + LONG) == 4
     assert "ended" in _fresh(accounts[0]).reason
 
 
@@ -138,16 +144,16 @@ def test_the_accounts_of_a_process_known_to_be_dead_are_free_at_once(
         text=True,
         check=True,
     )
-    state.take(child.stdout.strip(), now=now, limit=2)
-    state.take(lease.holder_name(), now=now, limit=2)
-    assert state.expire(now=now) == 2
-    assert state.take("next", now=now, limit=9) == [one.pk for one in accounts[:2]]
+    leases.take(child.stdout.strip(), now=now, limit=2)
+    leases.take(lease.holder_name(), now=now, limit=2)
+    assert leases.expire(now=now) == 2
+    assert _ids(leases.take("next", now=now, limit=9)) == [one.pk for one in accounts[:2]]
 
 
 def test_a_batch_writes_states_tokens_and_secrets_together(
     accounts: list[Account], now: datetime
 ) -> None:
-    state.take("a", now=now, limit=9)
+    leases.take("a", now=now, limit=9)
     first, second = accounts[0].pk, accounts[1].pk
     state.write(
         "a",
@@ -157,8 +163,8 @@ def test_a_batch_writes_states_tokens_and_secrets_together(
             Renewed(first, {"token": "t"}),
         ],
     )
-    ready = state.ready("a", first)
-    assert ready is not None
+    ready = state.ready("a", [first]).get(first)
+    assert isinstance(ready, state.Ready)
     assert ready.account.secret == {"password": "secret-00001", "token": "t"}
     assert ready.account.handle == "@shop1:localhost"
     assert bytes(_fresh(accounts[1]).resume) == b"s1"
@@ -166,7 +172,7 @@ def test_a_batch_writes_states_tokens_and_secrets_together(
 
 
 def test_a_bad_write_undoes_its_batch(accounts: list[Account], now: datetime) -> None:
-    state.take("a", now=now, limit=9)
+    leases.take("a", now=now, limit=9)
     Account.objects.filter(pk=accounts[0].pk).update(sealed=b"not sealed by us")
     with pytest.raises(crypto.CannotOpenError):
         state.write(
@@ -178,8 +184,8 @@ def test_a_bad_write_undoes_its_batch(accounts: list[Account], now: datetime) ->
 def test_an_account_no_longer_held_or_wanted_has_nothing_ready(
     accounts: list[Account], now: datetime
 ) -> None:
-    state.take("a", now=now, limit=9)
+    leases.take("a", now=now, limit=9)
     signin.want_offline(OWNER, [accounts[0].pk])
-    assert state.ready("a", accounts[0].pk) is None
-    assert state.ready("b", accounts[1].pk) is None
-    assert state.held("a") == {one.pk for one in accounts[1:]}
+    assert state.ready("a", [accounts[0].pk]) == {}
+    assert state.ready("b", [accounts[1].pk]) == {}
+    assert leases.held("a") == {one.pk for one in accounts[1:]}

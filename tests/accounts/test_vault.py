@@ -40,12 +40,14 @@ def test_a_sealed_secret_moved_to_another_row_does_not_open(account: Account) ->
         vault.open(thief)
 
 
+@pytest.mark.sqlite("looks into the file")
 def test_a_secret_is_in_no_file_of_the_folder_and_in_no_output(
     account: Account, capfd: pytest.CaptureFixture[str]
 ) -> None:
     state.keep_secret(account.pk, {"token": "syt_renewed_token"})
     account.refresh_from_db()
     print(account, repr(account), account.__dict__)  # noqa: T201  # as a careless log would
+    assert SECRET.encode() not in bytes(account.sealed)
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     files = [path for path in config.current().data.rglob("*") if path.is_file()]

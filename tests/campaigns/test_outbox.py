@@ -1,5 +1,6 @@
 """The outbox, one step at a time."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,6 +12,8 @@ from menting.base.lease import LEASE
 from menting.campaigns import advance, approve, outbox, recovery, resolve
 from menting.campaigns.errors import StateError
 from menting.campaigns.models import Campaign, CampaignState, Delivery
+from menting.channels.base import Event, EventType, Peer, Profile
+from menting.people import consent, inbox
 from menting.people.outbound import Accepted, Later, Outbound, Rejected, Unknown
 from menting.users import house
 from menting.users.models import AuditEntry
@@ -283,6 +286,31 @@ def test_nobody_is_asked_for_again_after_a_day_or_an_opt_out() -> None:
     soon = clock.now() + timedelta(seconds=2)
     assert _asked_again(account, now=soon) == []
     assert only().state == "unknown"
+
+
+def test_whoever_blocked_the_account_has_withdrawn_and_others_have_not() -> None:
+    account = world.account()
+    ann, ben = world.friends(account, 2)
+    world.running()
+    for item, withdraws in zip(claimed(), (True, False), strict=True):
+        outbox.dispatch(item, "Hello", me=ME)
+        outbox.settle(item, Rejected("refused", withdraws=withdraws), me=ME)
+    assert consent.in_force(ann.pk, account.pk, "news") is None
+    assert consent.in_force(ben.pk, account.pk, "news") is not None
+
+
+def test_a_bounce_ends_the_delivery_that_it_is_about() -> None:
+    account = world.account()
+    world.friends(account, 2)
+    world.running()
+    for number, item in enumerate(claimed()):
+        outbox.dispatch(item, "Hello", me=ME)
+        outbox.settle(item, Accepted(f"m{number}", "waits"), me=ME)
+    arrived = Event("a", EventType.ARRIVED, Peer(""), Profile(""), clock.now(), about="m0")
+    bounced = replace(arrived, id="b", type=EventType.BOUNCED, text="full", about="m1")
+    inbox.receive(account_id=account.pk, events=[arrived, bounced], resume=b"")
+    states = Delivery.objects.order_by("provider_id").values_list("state", "reason")
+    assert list(states) == [("accepted", ""), ("rejected", "full")]
 
 
 def test_texts_are_pruned_to_their_hash() -> None:

@@ -247,6 +247,7 @@ def test_walls_and_guestbooks_are_posted_to_once_where_invited() -> None:
     assert list(states.values_list("state", flat=True)) == ["accepted", "rejected"]
 
 
+@pytest.mark.sqlite("reads the plan in SQLite's words")
 def test_each_hot_statement_seeks_by_its_index() -> None:
     def _way(sql: str, given: tuple[Any, ...]) -> str:
         with connection.cursor() as cursor:

@@ -38,7 +38,7 @@ def _with(account: base.Account, **secret: str) -> base.Account:
     ("columns", "reason"),
     [
         ({"homeserver": "matrix.example.org", "password": "x"}, "http"),
-        ({"homeserver": "https://matrix.example.org"}, "password or token"),
+        ({"homeserver": "https://matrix.example.org"}, "token or as_token"),
         ({"homeserver": "https://a.example", "password": "x", "wall": "news"}, "#ALIAS"),
     ],
 )

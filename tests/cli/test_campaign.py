@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.one_folder
+
 PROGRAM = (
     "import typer; from menting.cli import init, campaign; app = typer.Typer();"
     "app.command('init')(init.init); app.add_typer(campaign.app, name='campaign'); app()"

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.one_folder
+
 PROGRAM = (
     "import typer; from menting.cli import init, person; from menting.server import logs;"
     "logs.configure('WARNING'); app = typer.Typer();"

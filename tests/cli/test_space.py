@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 import pytest
 from typing_extensions import override
 
+pytestmark = pytest.mark.one_folder
+
 PROGRAM = (
     "import typer; from menting.cli import init, space; from menting.server import logs;"
     "logs.configure('WARNING'); app = typer.Typer();"

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.one_folder
+
 AT = "02/Mar/2011:10:00:00 +0800"
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 #: Runs commands of a JSON list one after another, in one process: each start takes 2 s.

@@ -135,8 +135,9 @@ def test_every_address_of_the_console_is_tested() -> None:
         "campaign_dry_run",
         "delivery_resolve", "account_signin_all", "account_change", "space_invite",
         "space_describe", "space_link", "entry_decide", "invitation_revoke",
-        "settings_house", "settings_own", "go_on", "visitor", "token_create",
-        "token_revoke",
+        "settings_house", "settings_own", "go_on", "visitor", "account_template",
+        "account_export", "account_retry", "account_secret", "account_invite",
+        "token_create", "token_revoke",
     }  # fmt: skip
     tested = {re.sub(r"\{\w+\}", "", page.split("?")[0]) for page in [*PAGES, *PARTS]}
     left = {

@@ -1,14 +1,24 @@
 """The rigs, one for each channel."""
 
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
 import pytest
 
+from menting.channels import base
+from tests.contract.appservice import AppserviceRig, appservice_rig
 from tests.contract.dialogue import Dialogue
+from tests.contract.discord import DiscordRig, discord_rig
+from tests.contract.mail import MailRig, mail_rig
+from tests.contract.mastodon import MastodonRig, mastodon_rig
 from tests.contract.matrix import MatrixRig, matrix_rig
+from tests.contract.qq import QQRig, qq_rig
 from tests.contract.rig import AbleRig, Vault, listening
+from tests.contract.telegram import TelegramRig, telegram_rig
+from tests.contract.wecom import WeComRig, wecom_rig
+from tests.contract.xmpp import XmppRig, xmpp_rig
 
 
 class Kind(NamedTuple):
@@ -19,7 +29,17 @@ class Kind(NamedTuple):
     make: Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
-RIGS = {"matrix": Kind(MatrixRig, "homeserver", matrix_rig)}
+RIGS = {
+    "discord": Kind(DiscordRig, "discord", discord_rig),
+    "mastodon": Kind(MastodonRig, "mastodon", mastodon_rig),
+    "mail": Kind(MailRig, "mailhost", mail_rig),
+    "matrix": Kind(MatrixRig, "homeserver", matrix_rig),
+    "qq": Kind(QQRig, "qq", qq_rig),
+    "matrix-appservice": Kind(AppserviceRig, "service_server", appservice_rig),
+    "telegram": Kind(TelegramRig, "telegram", telegram_rig),
+    "wecom": Kind(WeComRig, "wecom", wecom_rig),
+    "xmpp": Kind(XmppRig, "prosody", xmpp_rig),
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -55,11 +75,13 @@ async def rig(platform: tuple[str, Any]) -> AsyncIterator[AbleRig]:
 
 
 @pytest.fixture
-async def dialogue(rig: AbleRig) -> Dialogue:
-    """Give a conversation that a person opened."""
+async def dialogue(rig: AbleRig) -> AsyncIterator[Dialogue]:
+    """Give a conversation that a person opened, while the account listens."""
     account, human = await rig.account(), await rig.human()
     session = await rig.channel.open(account, Vault().keep)
-    async with listening(session) as heard:
-        place = await human.greet(account, "hello")
-        await heard.texts(1)
-    return Dialogue(session, account, human, place)
+    # A test may have cut the connection, which ends the listener.
+    with contextlib.suppress(base.Unreachable, base.Uncertain):
+        async with listening(session) as heard:
+            place = await human.greet(account, "hello")
+            await heard.texts(1)
+            yield Dialogue(session, account, human, place, heard)

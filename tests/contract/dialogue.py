@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from menting.channels import base
 from menting.channels.base import Outgoing
-from tests.contract.rig import AbleHuman, at
+from tests.contract.rig import AbleHuman, Heard, at
 
 
 class Dialogue(NamedTuple):
@@ -14,6 +14,7 @@ class Dialogue(NamedTuple):
     account: base.Account
     human: AbleHuman
     place: str
+    heard: Heard
 
     async def send(
         self, key: str, text: str = "once", *, again: bool = False

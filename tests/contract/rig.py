@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import ClassVar, Protocol
 
 import pytest
+from typing_extensions import override
 
 from menting.channels.base import Account, Channel, Event, Peer, Session
 from tests.servers.proxy import Held
@@ -63,7 +65,7 @@ class Rig(Protocol):
     async def account(self, name: str = "Shop") -> Account:
         """Make an account with that name."""
 
-    async def human(self) -> AbleHuman:
+    async def human(self) -> Human:
         """Make a person."""
 
     def wrong(self, account: Account) -> Account:
@@ -93,6 +95,10 @@ class Rig(Protocol):
 
 class AbleRig(Rig, Protocol):
     """A rig with what only some platforms know."""
+
+    @override
+    async def human(self) -> AbleHuman:
+        """Make a person who can do what is in `able`."""
 
     async def expire(self, secret: Mapping[str, str]) -> None:
         """Let the platform forget the token in a kept secret ("tokens")."""
@@ -161,6 +167,12 @@ class Heard:
         """Wait until the session has a place to go on from."""
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(lambda: bool(self.resume))
+
+
+async def reopened(channel: Channel, account: Account, vault: Vault) -> Session:
+    """Sign in anew with what was kept, as the keeper does after each end of a session."""
+    kept = dataclasses.replace(account, secret=vault.latest(account.secret))
+    return await channel.open(kept, vault.keep)
 
 
 def _messages(events: list[Event]) -> dict[str, str]:

@@ -220,6 +220,7 @@ def test_a_waiting_notice_is_not_sent_to_who_withdraws() -> None:
     assert (notice.state, notice.reason) == (SendState.SKIPPED, "withdrew")
 
 
+@pytest.mark.sqlite("reads the plan in SQLite's words")
 def test_many_consents_are_found_by_an_index() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -236,7 +237,8 @@ def test_many_consents_are_found_by_an_index() -> None:
     "change",
     [
         "update people_consent set act = 'granted'",
-        "update people_consent set at = '2030-01-01' where id = 1",
+        "update people_consent set at = '2030-01-01' "
+        "where id = (select min(id) from people_consent)",
         "delete from people_consent",
     ],
 )
@@ -260,7 +262,9 @@ def test_the_database_refuses_to_change_the_ledger(change: str) -> None:
         "update people_consent set contact_id = contact_id + 0, at = '2030-01-01 00:00:00' "
         "where id = {second}",
         "update people_consent set message_id = message_id - 1 where id = {third}",
-        "update people_consent set hash = zeroblob(32) where id = {second}",
+        "update people_consent set hash = "
+        "(select hash from people_consent where id = {third}) "
+        "where id = {second}",
         "delete from people_consent where id = {second}",
         "update people_consent set id = 900 where id = {second}",
     ],

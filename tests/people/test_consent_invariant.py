@@ -119,7 +119,7 @@ class Told(RuleBasedStateMachine):
         at = (ended or clock.now()) - timedelta(milliseconds=1)
         who = self.people[which]
         self._tell(which, who.event(EventType.MESSAGE, text, at=at))
-        if ended is None and text in GRANTS:
+        if ended is None and (text in GRANTS or which in self.noticed):
             self.agreed_at[which] = at
 
     @invariant()

@@ -34,10 +34,22 @@ def _folder() -> Folder:
 
 
 def _holds(word: str) -> list[str]:
-    """Return the files of the data folder in which the bytes of `word` lie."""
+    """Return the files of the state in which the bytes of `word` lie."""
     root = Path(config.current().data)
+    if connection.vendor == "postgresql":
+        root = _tables()
     files = [path for path in root.rglob("*") if path.is_file()]
     return [path.name for path in files if word.encode() in path.read_bytes()]
+
+
+def _tables() -> Path:
+    """Return where the server keeps this database, once all of it is written there."""
+    with connection.cursor() as cursor:
+        cursor.execute("checkpoint")
+        cursor.execute("select current_setting('data_directory')")
+        folder = cursor.fetchone()[0]
+        cursor.execute("select oid from pg_database where datname = current_database()")
+        return Path(folder, "base", str(cursor.fetchone()[0]))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -183,6 +183,7 @@ def test_a_sender_whose_process_ended_gives_its_claims_back_at_once() -> None:
     assert len(_claim(lin)) == 1
 
 
+@pytest.mark.sqlite("reads the plan in SQLite's words")
 def test_tidying_looks_at_open_replies_alone() -> None:
     with connection.cursor() as cursor:
         for sql in (replies._LEASED, replies._READY, replies._UNKNOWN):

@@ -14,6 +14,8 @@ from menting.visits.spool import Spool
 from menting.workers import roller
 from tests.workers.test_roller import counted, fill, numbered
 
+pytestmark = pytest.mark.sqlite("copies the file; test_dump.py is about PostgreSQL")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:

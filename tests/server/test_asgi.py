@@ -52,6 +52,8 @@ def _front(spool: Spool, behind: Behind, *proxies: str) -> Front:
     return Front(
         door=Door(spool=spool, spaces=no_spaces, key=bytes(32)),
         health=Health({"visits": spool.trouble, "accounts": lambda: "down"}),
+        metrics=behind,
+        hooks=behind,
         django=behind,
         trusted_proxies=proxies,
     )

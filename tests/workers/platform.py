@@ -1,6 +1,7 @@
 """A platform for tests of the keeper: they set what it does at which sign-in."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class Live(base.Session):
     )
     resumed_from: bytes | None = None
     acknowledged: list[bytes] = field(default_factory=list)
+    nudges: int = 0
 
     @property
     @override
@@ -67,6 +69,10 @@ class Live(base.Session):
         raise base.Unsupported("no wall")
 
     @override
+    def nudge(self) -> None:
+        self.nudges += 1
+
+    @override
     async def close(self) -> None:
         self.platform.live[self.account.handle] -= 1
 
@@ -89,6 +95,7 @@ class Platform(base.Channel):
 
     def __init__(self) -> None:
         self.opened: list[str] = []
+        self.opened_at: list[float] = []
         self.sessions: dict[str, Live] = {}
         self.live: Counter[str] = Counter()
         self.most_live = 0
@@ -102,6 +109,7 @@ class Platform(base.Channel):
     @override
     async def open(self, account: base.Account, keep: base.Keep) -> base.Session:
         self.opened.append(account.handle)
+        self.opened_at.append(time.monotonic())
         self.signing_in += 1
         self.most_signing_in = max(self.most_signing_in, self.signing_in)
         try:

@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from menting.accounts import signin, state
+from menting.accounts import leases, signin, state
 from menting.accounts.models import Account, AccountState
 from menting.accounts.state import Mark, Renewed, Resume
 from menting.base import clock, crypto
@@ -31,7 +31,7 @@ def _closed(transactional_db: None) -> Iterator[None]:
 def accounts(tmp_path: Path, transactional_db: None) -> list[Account]:
     made = rosters.stored(tmp_path, 40)
     signin.want_online(OWNER)
-    state.take("k", now=clock.now(), limit=100)
+    leases.take("k", now=clock.now(), limit=100)
     return made
 
 

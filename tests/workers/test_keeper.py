@@ -3,21 +3,22 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from menting.accounts import roster, signin, state, vault
-from menting.accounts.models import Account, AccountState
+from menting.accounts.models import Account, AccountState, Bond
 from menting.base import clock
 from menting.channels import base
 from menting.channels.base import Event, EventType, Peer, Profile
 from menting.users import guard
-from menting.workers import attempt, bridge
+from menting.workers import bridge, setback
 from menting.workers.keeper import Keeper
 from tests.accounts import rosters
 from tests.accounts.rosters import OWNER
@@ -201,14 +202,6 @@ async def test_failures_in_a_row_lengthen_the_wait_and_throttling_adds_its_own(
             await bridge.call(Account.objects.update, retry_at=clock.now())
 
 
-@pytest.mark.parametrize("failures", [1, 2, 5, 6, 7, 1000])
-def test_the_wait_is_full_jitter_between_one_and_sixty_seconds(failures: int) -> None:
-    waits = [attempt.wait_seconds(failures) for _ in range(500)]
-    assert min(waits) >= 1
-    assert max(waits) <= min(60, 2**failures)
-    assert max(waits) - min(waits) > (min(60, 2**failures) - 1) / 2
-
-
 async def test_one_bad_account_hurts_no_other(
     tmp_path: Path, platform: Platform, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -334,7 +327,7 @@ async def test_the_gate_lets_only_so_many_of_a_host_sign_in_at_a_time(
     await bridge.call(_import, tmp_path, 60)
     async with keeping(platform):
         await until(lambda: states() == {ONLINE: 60})
-    assert 4 < platform.most_signing_in <= attempt.GATE_OF_HOST
+    assert 4 < platform.most_signing_in <= platform.starts.at_once
 
 
 async def test_a_thousand_accounts_sign_in_within_seconds_and_stop_within_five(
@@ -358,15 +351,137 @@ async def test_the_database_away_is_told_as_trouble(
     async with keeping(platform) as keeper:
         await until(lambda: states() == {ONLINE: 1})
         table = "accounts_account"
-        await sync_to_async(_rename)(table, "away")
+        await bridge.call(_rename, table, "away")
         try:
             await until(lambda: keeper.trouble() != "")
             assert len(keeper.sessions) == 1
         finally:
-            await sync_to_async(_rename)("away", table)
+            await bridge.call(_rename, "away", table)
         await until(lambda: keeper.trouble() == "")
 
 
 def _rename(old: str, new: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+
+async def test_a_session_that_is_lost_again_and_again_rests_until_an_operator_acts(
+    tmp_path: Path, platform: Platform
+) -> None:
+    [account] = await bridge.call(_import, tmp_path, 1)
+    async with keeping(platform):
+        for number in range(1, setback.FLAPS + 1):
+            await until(lambda n=number: len(platform.opened) == n)  # type: ignore[misc]
+            await until(lambda: _of(account).state == ONLINE)
+            platform.sessions[account.handle].ends.put_nowait(base.Uncertain("cut off"))
+            await until(lambda: _of(account).state == BACKOFF)
+            resting = await bridge.call(_of, account)
+            if number < setback.FLAPS:
+                await bridge.call(Account.objects.update, retry_at=clock.now())
+        assert resting.resting_since is not None
+        assert "lost 5 times within 10 minutes" in resting.reason
+        assert "cut off" in resting.reason
+        assert resting.retry_at is not None
+        assert resting.retry_at - clock.now() > timedelta(minutes=14)
+        await bridge.call(signin.want_online, OWNER, [account.pk])
+        await until(lambda: _of(account).state == ONLINE)
+    woken = await bridge.call(_of, account)
+    assert (woken.resting_since, woken.rests, woken.flaps) == (None, 0, 0)
+
+
+async def test_a_nudge_reaches_the_session_in_whatever_process_holds_it(
+    tmp_path: Path, platform: Platform
+) -> None:
+    accounts = await bridge.call(_import, tmp_path, 3)
+    async with keeping(platform, "one") as one, keeping(platform, "two"):
+        await until(lambda: states() == {ONLINE: 3})
+        began = time.monotonic()
+        for account in accounts:
+            await bridge.call(state.nudge, account.pk)
+        await until(lambda: sum(live.nudges for live in platform.sessions.values()) == 3)
+        assert time.monotonic() - began < 1.5
+        assert len(one.sessions) <= 3
+    assert {live.nudges for live in platform.sessions.values()} == {1}
+
+
+async def test_what_an_account_may_do_is_kept_while_it_is_online(
+    tmp_path: Path, platform: Platform
+) -> None:
+    [account] = await bridge.call(_import, tmp_path, 1)
+    async with keeping(platform):
+        await until(lambda: _of(account).state == ONLINE)
+    assert (await bridge.call(_of, account)).caps == "text"
+
+
+async def test_accounts_on_one_connection_are_held_by_one_of_two_keepers(
+    tmp_path: Path, platform: Platform
+) -> None:
+    accounts = await bridge.call(_import, tmp_path, 40)
+    bond = await bridge.call(Bond.objects.create, name="component", one_holder=True)
+    bound = {account.pk for account in accounts[:20]}
+    await bridge.call(Account.objects.filter(pk__in=bound).update, bond=bond)
+    async with keeping(platform, "one") as one, keeping(platform, "two") as two:
+        await until(lambda: states() == {ONLINE: 40})
+        assert bound <= set(one.sessions) or bound <= set(two.sessions)
+
+
+async def test_a_lease_without_an_attempt_is_given_back(
+    tmp_path: Path, platform: Platform
+) -> None:
+    [account] = await bridge.call(_import, tmp_path, 1)
+    until_then = clock.now() + timedelta(hours=1)
+    lost = Account.objects.filter(pk=account.pk)
+    await bridge.call(lost.update, lease_by="k", lease_until=until_then)
+    async with keeping(platform):
+        await until(lambda: _of(account).state == ONLINE)
+
+
+async def test_at_rest_a_keeper_asks_indexes_alone_and_writes_nothing(
+    tmp_path: Path, platform: Platform
+) -> None:
+    await bridge.call(_import, tmp_path, 30)
+    async with keeping(platform) as keeper:
+        await until(lambda: states() == {ONLINE: 30})
+        mine = (30, sum(keeper.sessions))
+        asked = await bridge.call(_asked, keeper, mine)
+    assert len(asked) == 3
+    assert all(query["sql"].startswith("SELECT") for query in asked)
+    if connection.vendor != "sqlite":
+        return  # each database tells its plans in words of its own
+    plans = await bridge.call(_plans, [query["sql"] for query in asked])
+    assert all("INDEX account_" in plan for plan in plans)
+
+
+def _asked(keeper: Keeper, mine: tuple[int, int]) -> list[dict[str, str]]:
+    with CaptureQueriesContext(connection) as asked:
+        look = keeper._look(clock.now(), mine)
+    assert look.held is None
+    return asked.captured_queries
+
+
+def _plans(statements: list[str]) -> list[str]:
+    with connection.cursor() as cursor:
+        found = []
+        for statement in statements:
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
+            found.append(cursor.fetchone()[3])
+    return found
+
+
+async def test_a_platform_that_dies_under_hundreds_has_them_back_without_a_herd(
+    tmp_path: Path, platform: Platform
+) -> None:
+    await bridge.call(_import, tmp_path, 300)
+    async with keeping(platform):
+        await until(lambda: states() == {ONLINE: 300})
+        platform.opened_at.clear()
+        for session in list(platform.sessions.values()):
+            session.ends.put_nowait(base.Uncertain("the gateway is gone"))
+        began = time.monotonic()
+        await until(lambda: len(platform.opened_at) == 300, seconds=30)
+        await until(lambda: states() == {ONLINE: 300})
+        assert 3 < time.monotonic() - began < 30
+    in_a_second = Counter(int(at - began) for at in platform.opened_at)
+    assert max(in_a_second.values()) < 200
+    assert platform.most_live == 1
+    assert not await bridge.call(Account.objects.exclude(resting_since=None).exists)

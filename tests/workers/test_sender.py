@@ -64,6 +64,8 @@ class Platform:
 class Live:
     """A session of the platform, and its channel at the same time."""
 
+    name = "matrix"
+
     def __init__(self, platform: Platform) -> None:
         remembered = timedelta(hours=platform.idempotent)
         self.keys = base.Keys(remembered, remembered, remembered)

@@ -1,1 +1,1 @@
-"""Matrix by its client-server API: `channel` signs in, `session` is one live account."""
+"""Matrix by its client-server API; of an application service, `push` takes in events."""

@@ -2,16 +2,15 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import structlog
 
 from menting.channels import base
 from menting.channels.matrix import synced, timeline
-from menting.channels.matrix.login import Login
 from menting.channels.matrix.synced import Page, Room, RoomEvent, Synced
-from menting.channels.matrix.wire import segment
+from menting.channels.matrix.wire import Caller, segment
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +34,7 @@ class Place(msgspec.Struct):
 class Inbox:
     """What an account knows of its rooms while its session lives."""
 
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: Caller) -> None:
         self._login = login
         self._joined: dict[str, int] = {}
 
@@ -71,46 +70,23 @@ class Inbox:
             locks = _encryption([*state, *chunk[:start]])
             return await self._tell(room_id, [*locks, *chunk[start:]], known)
         if room_id in place.invited:
-            earlier = await self._since_invitation(room_id, room)
+            earlier = await since_invitation(self._login, room_id, room.timeline.prev_batch)
             return await self._tell(room_id, [*_encryption(state), *earlier, *chunk], known)
         if room.timeline.limited:
             await self._fill_gap(room_id, place, deliver)
         return await self._tell(room_id, chunk, known)
 
-    async def _since_invitation(self, room_id: str, room: Room) -> list[RoomEvent]:
-        """Return what lies between invitation and timeline, the invitation first."""
-        earlier: list[RoomEvent] = []
-        async for page in self._pages(room_id, "b", room.timeline.prev_batch):
-            earlier = [*reversed(synced.valid(page.chunk)), *earlier]
-            at = synced.invitation(earlier, self._login.user)
-            if at is not None:
-                return earlier[at:]
-        return []
-
     async def _fill_gap(self, room_id: str, place: Place, deliver: base.Deliver) -> None:
         # Forward from the old place, and not back from the timeline: what a slow server
         # sent late lies there, though its own order puts it elsewhere.
         try:
-            async for page in self._pages(room_id, "f", place.since):
+            async for page in pages(self._login, room_id, "f", place.since):
                 chunk = synced.valid(page.chunk)
                 known = timeline.people([*synced.valid(page.state), *chunk])
                 if events := await self._tell(room_id, chunk, known):
                     await deliver(events, msgspec.json.encode(place))
         except base.Refused as error:
             log.warning("a gap can no longer be read", reason=str(error))
-
-    async def _pages(self, room_id: str, way: str, start: str) -> AsyncIterator[Page]:
-        path = f"/v3/rooms/{segment(room_id)}/messages"
-        while start:
-            query = {
-                "dir": way,
-                "from": start,
-                "limit": str(PAGE_LIMIT),
-                "filter": PAGE_FILTER,
-            }
-            page = shaped(await self._login.call("GET", path, query=query), Page)
-            yield page
-            start = page.end if page.end != start else ""
 
     async def _tell(
         self, room_id: str, chunk: Sequence[RoomEvent], known: dict[str, base.Profile]
@@ -131,16 +107,50 @@ class Inbox:
     async def _audience(self, room_id: str) -> int:
         """Return how many are in the room beside the account; it asks for no names."""
         if room_id not in self._joined:
-            self._joined[room_id] = await self._ask_joined(room_id)
+            self._joined[room_id] = await ask_joined(self._login, room_id)
         return max(0, self._joined[room_id] - 1)
 
-    async def _ask_joined(self, room_id: str) -> int:
-        try:
-            told = await self._login.call("GET", f"/v1/room_summary/{segment(room_id)}")
-        except base.Refused:
-            return UNKNOWN_JOINED
-        joined = told.get("num_joined_members")
-        return joined if isinstance(joined, int) else UNKNOWN_JOINED
+
+async def ask_joined(login: Caller, room_id: str) -> int:
+    """Return how many people are in a room; the server is asked for no names."""
+    try:
+        told = await login.call("GET", f"/v1/room_summary/{segment(room_id)}")
+    except base.Refused:
+        return UNKNOWN_JOINED
+    joined = told.get("num_joined_members")
+    return joined if isinstance(joined, int) else UNKNOWN_JOINED
+
+
+async def since_invitation(login: Caller, room_id: str, end: str | None) -> list[RoomEvent]:
+    """Return what lies between the account's invitation and `end`, the invitation first.
+
+    `end` is a token of the server, None for now.
+    """
+    earlier: list[RoomEvent] = []
+    async for page in pages(login, room_id, "b", end):
+        earlier = [*reversed(synced.valid(page.chunk)), *earlier]
+        at = synced.invitation(earlier, login.user)
+        if at is not None:
+            return earlier[at:]
+    return []
+
+
+async def pages(
+    login: Caller,
+    room_id: str,
+    way: Literal["b", "f"],
+    start: str | None,
+    *,
+    only: str = PAGE_FILTER,
+) -> AsyncIterator[Page]:
+    """Yield what stands in a room, from `start`, which is None for the newest."""
+    path = f"/v3/rooms/{segment(room_id)}/messages"
+    while start != "":
+        query = {"dir": way, "limit": str(PAGE_LIMIT), "filter": only}
+        asked = query if start is None else {**query, "from": start}
+        page = shaped(await login.call("GET", path, query=asked), Page)
+        yield page
+        start = page.end if page.end != start else ""
 
 
 def _encryption(events: list[RoomEvent]) -> list[RoomEvent]:

@@ -12,10 +12,9 @@ from menting.channels.base import Cap
 from menting.channels.http import proven_not_sent
 from menting.channels.matrix import inbox
 from menting.channels.matrix.inbox import Place
-from menting.channels.matrix.login import Login
 from menting.channels.matrix.synced import Synced
 from menting.channels.matrix.wall import Wall
-from menting.channels.matrix.wire import segment
+from menting.channels.matrix.wire import Caller, segment
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +29,7 @@ class MatrixSession(base.Session):
     """An account that is signed in; `Matrix.open` makes it."""
 
     def __init__(
-        self, login: Login, profile: base.Profile, *, wall: str, takes_invitations: bool
+        self, login: Caller, profile: base.Profile, *, wall: str, takes_invitations: bool
     ) -> None:
         self._login, self._profile = login, profile
         self._inbox = inbox.Inbox(login)
@@ -87,9 +86,11 @@ class MatrixSession(base.Session):
         """Do nothing: the connections belong to the channel, the token stays good."""
 
     async def _write(self, room: str, message: base.Outgoing) -> base.Receipt:
+        return await self._put(room, message.key, body_of(message))
+
+    async def _put(self, room: str, key: str, body: dict[str, str]) -> base.Receipt:
         # The server tells a retry by device and key; Synapse remembers it for 24 h.
-        path = f"/v3/rooms/{segment(room)}/send/m.room.message/{segment(message.key)}"
-        body = {"msgtype": "m.text", "body": message.text}
+        path = f"/v3/rooms/{segment(room)}/send/m.room.message/{segment(key)}"
         told = await self._login.call("PUT", path, body=body)
         if not isinstance(told.get("event_id"), str):
             raise base.Uncertain("the server took it but named no event")
@@ -127,7 +128,12 @@ class MatrixSession(base.Session):
             place.invited.remove(room)
 
 
-async def fetch_profile(login: Login, person: str) -> base.Profile:
+def body_of(message: base.Outgoing) -> dict[str, str]:
+    """Return a text as Matrix has it."""
+    return {"msgtype": "m.text", "body": message.text}
+
+
+async def fetch_profile(login: Caller, person: str) -> base.Profile:
     """Return what the homeserver shows of a person: of a stranger only the id."""
     try:
         told = await login.call("GET", f"/v3/profile/{segment(person)}")

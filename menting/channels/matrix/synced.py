@@ -1,7 +1,7 @@
 """The shapes of `/sync` and `/messages`, and where in a room an account came in."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -38,6 +38,13 @@ class RoomEvent(msgspec.Struct, frozen=True):
     def is_joining(self) -> bool:
         """Say whether a person came in; a new name is told by a `join` as well."""
         return self.membership == "join" and self.before.get("membership") != "join"
+
+    @property
+    def is_leaving(self) -> bool:
+        """Say whether somebody who was there went or was put out."""
+        return (
+            self.membership in ("leave", "ban") and self.before.get("membership") == "join"
+        )
 
     @property
     def _is_member(self) -> bool:
@@ -95,9 +102,23 @@ class Page(msgspec.Struct, frozen=True):
     end: str = ""
 
 
+class Pushed(RoomEvent, frozen=True):
+    """An event as an application service is told it."""
+
+    room_id: str = ""
+
+
+T = TypeVar("T", bound=RoomEvent)
+
+
 def valid(events: Iterable[Any]) -> list[RoomEvent]:
     """Return the events that have the form of one; the others are logged and left out."""
-    return list(_valid(events))
+    return list(_valid(events, RoomEvent))
+
+
+def pushed(events: Iterable[Any]) -> list[Pushed]:
+    """Return what was pushed, as `valid` does, and says in which room it happened."""
+    return [event for event in _valid(events, Pushed) if event.room_id]
 
 
 def entry(events: list[RoomEvent], me: str) -> int | None:
@@ -126,10 +147,10 @@ def _moves(events: list[RoomEvent], me: str) -> Iterator[tuple[int, RoomEvent]]:
             yield at, event
 
 
-def _valid(events: Iterable[Any]) -> Iterator[RoomEvent]:
+def _valid(events: Iterable[Any], form: type[T]) -> Iterator[T]:
     for raw in events:
         try:
-            event = msgspec.convert(raw, RoomEvent)
+            event = msgspec.convert(raw, form)
             for name in (event.event_id, event.sender, event.state_key or ""):
                 name.encode()  # half of a surrogate pair fits in JSON and in no database
         except (msgspec.ValidationError, UnicodeEncodeError) as error:

@@ -39,6 +39,7 @@ def tell(
     room: str,
     me: str,
     known: dict[str, Profile],
+    audience: int = 1,
 ) -> list[Event]:
     """Return what people did, in the room's order, without what the account did itself."""
     told = []
@@ -53,11 +54,22 @@ def tell(
                 type=kind,
                 peer=Peer(room),
                 sender=known.get(person) or Profile(person),
-                at=_at(event.origin_server_ts),
+                at=time_of(event),
                 text=_text(event.content) if kind is EventType.MESSAGE else "",
+                audience=audience,
             )
         )
     return told
+
+
+def time_of(event: RoomEvent) -> datetime:
+    """Return the time that the sender's server told, but none in the future."""
+    now = clock.now()
+    try:
+        at = clock.from_millis(event.origin_server_ts)
+        return min(max(at, clock.from_millis(0)), now)
+    except (OverflowError, ValueError, OSError):
+        return now
 
 
 def _meaning(event: RoomEvent, me: str) -> Meaning:
@@ -88,7 +100,7 @@ def _move(event: RoomEvent) -> Meaning:
         return EventType.JOINED, person
     if event.membership == "join":
         return EventType.PROFILE, person
-    if event.membership in ("leave", "ban") and event.before.get("membership") == "join":
+    if event.is_leaving:
         return EventType.LEFT, person
     return None
 
@@ -97,7 +109,7 @@ def _move_of_mine(event: RoomEvent) -> Meaning:
     """Tell what another did to the account: to put it out is to leave it."""
     if event.membership == "invite":
         return EventType.JOINED, event.sender
-    if event.membership in ("leave", "ban") and event.before.get("membership") == "join":
+    if event.is_leaving:
         return EventType.LEFT, event.sender
     return None
 
@@ -126,12 +138,3 @@ def _words(value: object) -> str:
     if not isinstance(value, str):
         return ""
     return value.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def _at(stamp: int) -> datetime:
-    """Return the time that the sender's server told, but none in the future."""
-    now = clock.now()
-    try:
-        return min(max(clock.from_millis(stamp), clock.from_millis(0)), now)
-    except (OverflowError, ValueError, OSError):
-        return now

@@ -1,8 +1,7 @@
 """A public room as an account's wall: only its own, and only where anybody may read."""
 
 from menting.channels import base
-from menting.channels.matrix.login import Login
-from menting.channels.matrix.wire import segment
+from menting.channels.matrix.wire import Caller, segment
 
 #: Matrix gives moderators 50 and a room's maker 100 of 100.
 MODERATOR = 50
@@ -11,7 +10,7 @@ MODERATOR = 50
 class Wall:
     """The room named as the account's wall, looked at before the first post."""
 
-    def __init__(self, login: Login, address: str) -> None:
+    def __init__(self, login: Caller, address: str) -> None:
         self._login, self._address = login, address
         self._room = ""
 

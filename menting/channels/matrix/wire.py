@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from yarl import URL
@@ -22,6 +22,17 @@ CLOSED = frozenset({"M_USER_DEACTIVATED", "M_USER_LOCKED", "M_USER_SUSPENDED"})
 PASSING = frozenset({"M_RESOURCE_LIMIT_EXCEEDED", "M_CONSENT_NOT_GIVEN"})
 
 _ID = re.compile(r"[@!#$][^\s:,]*:[^\s,]+")
+
+
+class Caller(Protocol):
+    """One account at its homeserver, however it is signed in."""
+
+    @property
+    def user(self) -> str:
+        """Return the full Matrix id, `@name:server`."""
+
+    async def call(self, method: str, path: str, **rest: Any) -> dict[str, Any]:
+        """Call the homeserver as this account; raises and takes the rest as `Wire.call`."""
 
 
 class TokenRefusedError(base.ChannelError):

@@ -1,0 +1,1 @@
+"""Discord by its bot API: `channel` signs in, `session` is one live bot."""

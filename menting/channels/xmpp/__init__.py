@@ -1,0 +1,1 @@
+"""XMPP: client sessions at any server, and components for many addresses of one domain."""

@@ -1,0 +1,1 @@
+"""What is particular to Discord, against the fake that hikari checks."""

@@ -1,0 +1,1 @@
+"""What is particular to Telegram, against the fake Bot API that aiogram checks."""
