@@ -18,6 +18,8 @@ from django.core.asgi import get_asgi_application
 from menting.base import pace
 from menting.server.asgi import Front
 from menting.server.health import Health
+from menting.server.hooks import Hooks
+from menting.server.metrics import Metrics
 from menting.users import guard, tokens
 from menting.users.models import User
 from menting.visits.door import Door
@@ -104,6 +106,8 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             key=bytes(32),
         ),
         health=Health({}),
+        metrics=Metrics(list, token=""),
+        hooks=Hooks(),
         django=get_asgi_application(),
     )
     with socket.socket() as listener:
