@@ -174,6 +174,7 @@ def add_account(
     types=ROSTER_TYPES,
     most=MOST_ROSTER,
     before=lambda request: roster.parse(request.content, name=_file_name(request)),
+    in_parts=True,  # the same roster twice changes nothing
 )
 def import_accounts(request: ApiRequest, dry_run: bool = False) -> dict[str, Any]:
     """Import a roster of CSV or JSON Lines, up to 16 MiB; good lines are kept."""

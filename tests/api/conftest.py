@@ -54,7 +54,7 @@ class Caller:
 
     def get(self, path: str, **headers: str) -> Said:
         """GET a path below the API's root."""
-        return self.ask("GET", path, **headers)
+        return self.ask("GET", path, None, **headers)
 
     def post(self, path: str, body: object, *, key: str = "", **headers: str) -> Said:
         """POST JSON with a key, a new one if none is given."""

@@ -115,7 +115,12 @@ def test_no_roster_fails(caller: Caller, raw: bytes) -> None:
 SCRIPT = """
 import json, sys
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+@schemathesis.serializer("text/csv", "application/jsonl", "application/x-ndjson")
+def text(context, value):
+    return str(value).encode(errors="replace")
 
 port, token, path = sys.argv[1:]
 schema = schemathesis.openapi.from_dict(json.load(open(path)))
@@ -126,18 +131,22 @@ for found in schema.get_all_operations():
 
     @settings(max_examples=15, deadline=None, database=None, derandomize=True,
               phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-    @schemathesis.hypothesis.given(case=operation.as_strategy())
+    @given(case=operation.as_strategy())
     def check(case):
-        case.call_and_validate(headers={"Authorization": f"Bearer {token}"})
+        case.call_and_validate(
+            headers={"Authorization": f"Bearer {token}"},
+            # No schema can say which cursors and segments there are.
+            excluded_checks=[positive_data_acceptance],
+        )
     check()
     done += 1
 print(done)
-""".replace("schemathesis.hypothesis.given", "__import__('hypothesis').given")
+"""
 
 
 def test_every_answer_is_as_the_document_says(caller: Caller) -> None:
     """Schemathesis makes calls from the document, and checks status, media type, shape."""
-    python = sdk.python("schemathesis==4.24.2")
+    python = sdk.python("schemathesis==4.24.2", "hypothesis==6.151.0")
     path = sdk.FOLDER / "schemathesis.json"
     path.write_text(document.text(), encoding="utf-8")
     told = sdk.run(python, SCRIPT, str(caller.port), caller.token, str(path))

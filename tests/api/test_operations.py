@@ -82,7 +82,7 @@ def test_no_two_shapes_have_one_name() -> None:
     assert len(names) == len(set(names))
 
 
-def _below(shape: type) -> Iterator[type]:
+def _below(shape: type[Any]) -> Iterator[type[Any]]:
     for one in shape.__subclasses__():
         yield one
         yield from _below(one)

@@ -38,7 +38,7 @@ def test_what_is_not_there_is_not_found(caller: Caller, path: str) -> None:
     assert _kind(caller, "GET", path) == (404, "not-found")
 
 
-@pytest.mark.parametrize("method", ["PUT", "TRACE", "PATCH", "BREW"])
+@pytest.mark.parametrize("method", ["PUT", "TRACE", "PATCH", "PROPFIND"])
 def test_a_method_that_is_not_there_names_those_that_are(
     caller: Caller, method: str
 ) -> None:
