@@ -125,14 +125,21 @@ class Crowd:
         }
 
     async def _answer(self, person: Person) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(person.noticed.wait(), ANSWER_SECONDS)
-        if not person.noticed.is_set():
-            raise TroubleError(f"{person.shop} never answered {person.user}")
+        await _hear(person)
         if person.answer:
             await self._means.say(person, person.answer)
         if person.withdraws and not person.is_late:
+            await _hear(person)  # mail that is sent at once can overtake what went before
             await self._means.say(person, person.withdraws)
+
+
+async def _hear(person: Person) -> None:
+    """Wait until their shop has answered what they wrote last. Raises TroubleError."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(person.noticed.wait(), ANSWER_SECONDS)
+    if not person.noticed.is_set():
+        raise TroubleError(f"{person.shop} never answered {person.user}")
+    person.noticed.clear()
 
 
 def progress(done: int, total: int, what: str) -> None:

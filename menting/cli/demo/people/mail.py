@@ -21,6 +21,9 @@ from menting.cli.demo.people.cast import Person
 SECONDS = 60.0
 #: `imaplib` cannot wait for news, so it asks.
 LOOK_SECONDS = 0.5
+#: Mailboxes keep times in whole seconds (RFC 9051): an answer within the second of the
+#: question would seem to be older.
+THINK_SECONDS = 1.0
 
 
 class Mailbox:
@@ -86,10 +89,11 @@ class Mail(acting.Means):
     async def come(self, person: Person) -> None:
         box = await asyncio.to_thread(Mailbox, person, **self._ports)
         self._boxes[person] = box
-        await self.say(person, person.greeting)
+        await asyncio.to_thread(box.write, person.greeting)
 
     @override
     async def say(self, person: Person, text: str) -> None:
+        await asyncio.sleep(THINK_SECONDS)
         await asyncio.to_thread(self._boxes[person].write, text)
 
     @override

@@ -1,7 +1,6 @@
 """The town of mail: a Postfix and a Dovecot; there are no walls."""
 
 import contextlib
-import os
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -33,8 +32,7 @@ class MailTown(Town):
     async def running(self) -> AsyncIterator[None]:
         # Not in the demo's folder: it is one user's alone, and the servers run as others.
         with tempfile.TemporaryDirectory(prefix="menting-demo-mail-") as folder:
-            os.chmod(folder, 0o755)  # noqa: PTH101  # one call, which waits for nothing
-            self._server = Mailhost(Path(folder))
+            self._server = Mailhost(_open_to_all(folder))
             async with self._server.running():
                 everybody = (*map(_shop, self.shops), *map(_guest, self.guests))
                 self._passwords = {who: self._server.add(who) for who in everybody}
@@ -66,6 +64,11 @@ class MailTown(Town):
         handle = _shop(shop)
         line = {"channel": self.channel, "handle": handle, "name": shop.shown}
         return line | self._server.columns(self._passwords[handle])
+
+
+def _open_to_all(folder: str) -> Path:
+    Path(folder).chmod(0o755)
+    return Path(folder)
 
 
 def _shop(one: Citizen) -> str:
