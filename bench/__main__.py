@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.row import Row
+from menting.server import logs
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 PARTS = ("visits", "outbox", "matrix", "qq", "mail", "xmpp", "start")
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="visits, 20 million")
     asked = parser.parse_args()
     sizes = LARGE if asked.large else {part: {} for part in asked.parts or PARTS}
+    logs.configure("WARNING")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="menting-bench-") as folder:
         os.environ["MENTING_DATA"] = folder

@@ -12,6 +12,7 @@ from menting.accounts.models import Account
 from menting.accounts.roster import Roster
 from menting.accounts.sheet import Row
 from menting.accounts.signin import UnknownAccountError
+from menting.base import crypto
 from menting.users import guard
 from menting.users.guard import Actor
 
@@ -43,8 +44,8 @@ def add(actor: Actor, cells: Mapping[str, Any]) -> int:
 def change(actor: Actor, account_id: int, cells: Mapping[str, Any]) -> None:
     """Change the columns that are given, and no other; a new secret is tried at once.
 
-    Raises UnknownAccountError, lines.BadLineError, vault.KeyMissingError,
-    crypto.CannotOpenError and guard.NotAllowedError.
+    Raises UnknownAccountError, lines.BadLineError, vault.KeyMissingError and
+    guard.NotAllowedError.
     """
     guard.check(actor, "accounts.import")
     account = Account.objects.filter(pk=account_id, removed_at=None).first()
@@ -60,7 +61,10 @@ def change(actor: Actor, account_id: int, cells: Mapping[str, Any]) -> None:
 
 def _changed(account: Account, cells: Mapping[str, Any]) -> Line:
     kept = {"channel": account.channel, "handle": account.handle, "name": account.name}
-    secret = vault.opened(account)["given"]
+    try:
+        secret = vault.opened(account)["given"]
+    except crypto.CannotOpenError:
+        secret = {}  # sealed with a lost key: what is given now must be all of it
     return lines.of(Row(1, {**kept, **account.options, **secret, **_given(cells)}))
 
 

@@ -45,9 +45,10 @@ class Noun(Router):
         types: tuple[str, ...] = JSON_TYPES,
         most: int = MOST_BYTES,
         before: Callable[[ApiRequest], object] | None = None,
+        in_parts: bool = False,
     ) -> Callable[[View], View]:
         """Declare a POST that is done once, however often it is sent."""
-        steps = (takes(types, most=most), once(before))
+        steps = (takes(types, most=most), once(before, in_parts=in_parts))
         body = {media: {"schema": {"type": "string"}} for media in types}
         extra = (
             {}

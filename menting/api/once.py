@@ -1,7 +1,7 @@
 """A POST is done once, however often it is sent (`users/answers.py` keeps the answers)."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from django.db import transaction
@@ -19,8 +19,15 @@ MOST_KEY = 255
 _KEPT_HEADERS = ("Content-Type", "Location")
 
 
-def once(before: Callable[[ApiRequest], object] | None = None) -> Step:
-    """Do a call with a key once; `before` is done ahead of the act's transaction."""
+Before = Callable[[ApiRequest], object]
+
+
+def once(before: Before | None = None, *, in_parts: bool = False) -> Step:
+    """Do a call with a key once; `before` is done ahead of the act's transaction.
+
+    An act `in_parts` has transactions of its own, so that it holds no other up for long;
+    it must do no harm when a program that died is followed by a second try.
+    """
 
     def step(run: Run) -> Run:
         @wraps(run)
@@ -33,7 +40,12 @@ def once(before: Callable[[ApiRequest], object] | None = None) -> Step:
             )
             if isinstance(found, Answer):
                 return _again(found)
-            return _done(found, lambda: run(request, **given), request, before)
+            act = partial(run, request, **given)
+            try:
+                request.brought = before(request) if before else None
+                return _in_parts(found, act) if in_parts else _whole(found, act)
+            finally:
+                answers.give_up(found)  # of what was kept it forgets nothing
 
         return held
 
@@ -53,29 +65,29 @@ def _key(request: ApiRequest) -> str:
     return key
 
 
-def _done(
-    claim: Claim,
-    act: Callable[[], HttpResponse],
-    request: ApiRequest,
-    before: Callable[[ApiRequest], object] | None,
-) -> HttpResponse:
-    is_kept = False
-    try:
-        request.brought = before(request) if before else None
-        with transaction.atomic():
-            answer = act()
-            if answer.status_code < 400:
-                answers.keep(claim, _answer(answer))
-                is_kept = True
-            else:
-                transaction.set_rollback(True)
-        if 400 <= answer.status_code < 500:
+def _whole(claim: Claim, act: Callable[[], HttpResponse]) -> HttpResponse:
+    """Do the act and keep its answer in one transaction: both are there or neither."""
+    with transaction.atomic():
+        answer = act()
+        if answer.status_code < 400:
             answers.keep(claim, _answer(answer))
-            is_kept = True
+            return answer
+        transaction.set_rollback(True)
+    return _kept_refusal(claim, answer)
+
+
+def _in_parts(claim: Claim, act: Callable[[], HttpResponse]) -> HttpResponse:
+    answer = act()
+    if answer.status_code < 400:
+        answers.keep(claim, _answer(answer))
         return answer
-    finally:
-        if not is_kept:
-            answers.give_up(claim)
+    return _kept_refusal(claim, answer)
+
+
+def _kept_refusal(claim: Claim, answer: HttpResponse) -> HttpResponse:
+    if answer.status_code < 500:
+        answers.keep(claim, _answer(answer))
+    return answer
 
 
 def _answer(response: HttpResponse) -> Answer:

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from menting.visits import segment, visit
-from menting.visits.spool import Segment, left_behind
+from menting.visits import files, segment, visit
+from menting.visits.spool import Segment
 from menting.visits.visit import Visit
 
 
 def records(folder: Path) -> list[bytes]:
-    """Return every whole record of a spool that nobody writes to."""
+    """Return every whole record of a spool, also of a segment that is being written."""
     return [
         record
-        for each in left_behind(folder)
-        for record in segment.read(each, start=0, limit=1 << 30).records
+        for path in files.listed(folder)
+        for record in segment.read(whole(path), start=0, limit=1 << 30).records
     ]
 
 
