@@ -42,7 +42,7 @@ def live() -> dict[str, int]:
     return dict(online.values_list("channel").annotate(Count("pk")).order_by())
 
 
-def accepted(campaign: str) -> dict[str, int]:
+def accepted(campaign: int) -> dict[str, int]:
     """Return how many of a campaign's messages each channel's servers took."""
     taken = Delivery.objects.filter(campaign=campaign, state=SendState.ACCEPTED)
     return dict(taken.values_list("account__channel").annotate(Count("pk")).order_by())

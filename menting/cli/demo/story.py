@@ -154,7 +154,7 @@ class Story:
     async def _send(self, campaign: str, crowds: Crowds) -> None:
         await self._program.command("campaign", "start", campaign)
         status = await self._watch(campaign)
-        accepted = await asyncio.to_thread(look.accepted, campaign)
+        accepted = await asyncio.to_thread(look.accepted, int(campaign))
         answers = await crowds.report(accepted)
         for channel, got in answers.items():
             counted = {key: got[key] for key in (*RECEIVED, "wall_posts")}

@@ -125,7 +125,7 @@ def _mails(rows: list[Any]) -> Iterator[tuple[str, EmailMessage]]:
         if isinstance(row, tuple):
             mail = email.message_from_bytes(
                 row[1], EmailMessage, policy=email.policy.default
-            )  # type: ignore[arg-type]  # a generic class for types alone
+            )
             yield row[0].split()[0].decode(), mail
 
 

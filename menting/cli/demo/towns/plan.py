@@ -1,7 +1,7 @@
 """Found a town for each channel and share accounts and people out among them."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from menting.cli.demo.homeserver import HomeserverError
@@ -14,7 +14,11 @@ from menting.cli.demo.towns.xmpp import XmppTown
 
 #: What a server that is missing, or does not start, is told by.
 ServerErrors = (HomeserverError, ProsodyError, MailhostError)
-KINDS = {"matrix": MatrixTown, "xmpp": XmppTown, "mail": MailTown}
+KINDS: dict[str, Callable[[Path, list[Citizen], list[Citizen]], Town]] = {
+    "matrix": MatrixTown,
+    "xmpp": XmppTown,
+    "mail": MailTown,
+}
 #: Dovecot keeps a process for each mailbox that is open, and 1,000 of them.
 MOST_MAILBOXES = 900
 NAMES = ("阿木", "小禾", "沈听澜", "秦拾一", "温清弦", "Élodie", "Maximiliane", "阮一川")
@@ -45,6 +49,14 @@ def found(
     named: Sequence[str], folder: Path, *, accounts: int, people: int, seed: int
 ) -> list[Town]:
     """Return the towns, not yet running. Raises one of ServerErrors if one cannot be."""
+    homes = shared(named, accounts=accounts, people=people, seed=seed)
+    return [KINDS[name](folder, *living) for name, living in homes.items()]
+
+
+def shared(
+    named: Sequence[str], *, accounts: int, people: int, seed: int
+) -> dict[str, tuple[list[Citizen], list[Citizen]]]:
+    """Return the shops and the guests of each channel, in turn."""
     dice = random.Random(seed)  # noqa: S311  # invented people, repeatable by the seed
     shops = [Citizen(n, f"shop{n:04}", f"Shop {n}") for n in range(1, accounts + 1)]
     guests = [
@@ -52,7 +64,6 @@ def found(
         for n in range(1, people + 1)
     ]
     step = len(named)
-    return [
-        KINDS[name](folder, shops[turn::step], guests[turn::step])
-        for turn, name in enumerate(named)
-    ]
+    return {
+        name: (shops[turn::step], guests[turn::step]) for turn, name in enumerate(named)
+    }
