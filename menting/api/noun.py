@@ -49,12 +49,7 @@ class Noun(Router):
     ) -> Callable[[View], View]:
         """Declare a POST that is done once, however often it is sent."""
         steps = (takes(types, most=most), once(before, in_parts=in_parts))
-        body = {media: {"schema": {"type": "string"}} for media in types}
-        extra = (
-            {}
-            if types == JSON_TYPES
-            else {"requestBody": {"required": True, "content": body}}
-        )
+        extra = {} if types == JSON_TYPES else _text_body(types)
         return self._operation("POST", path, scope, {status: answer}, steps, extra)
 
     def changes(self, path: str, *, scope: str, answer: Any) -> Callable[[View], View]:

@@ -83,19 +83,24 @@ class VisitSeries(Shape):
 
 
 class FrequentValue(Shape):
-    """A value with its visits; a visitor also with the first and the last one."""
+    """A value with its visits."""
 
     id: str
     value: str
     visits: int
-    first: datetime | None = None
-    last: datetime | None = None
+
+
+class FrequentVisitor(FrequentValue):
+    """A visitor with their visits, the first and the last one."""
+
+    first: datetime
+    last: datetime
 
 
 class FrequentValues(Shape):
     """The most frequent values."""
 
-    items: list[FrequentValue]
+    items: list[FrequentVisitor | FrequentValue]
     next: str | None
 
 
