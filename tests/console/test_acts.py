@@ -1,5 +1,7 @@
 """Every act of the console goes through the domain, by role, and into the audit log."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -7,7 +9,7 @@ from menting.accounts.models import Account
 from menting.campaigns.models import Campaign, Delivery
 from menting.people.models import Contact, Reply
 from menting.spaces.models import GuestbookEntry, Invitation, Link, Post, Space
-from menting.users import house
+from menting.users import house, tokens
 from menting.users.models import AuditEntry, User
 from tests.console.conftest import Sample
 
@@ -255,3 +257,48 @@ def test_the_copy_for_a_person_is_a_file(as_owner: Client, sample: Sample) -> No
 
 def test_a_manager_does_not_erase(as_manager: Client, sample: Sample) -> None:
     assert post(as_manager, f"people/{sample.contact}/erase/", word="抹除") == 403
+
+
+def test_a_token_is_shown_once_and_revoked_for_good(as_owner: Client) -> None:
+    values = {"name": "books", "days": "90", "scopes": ["accounts:read", "visits:read"]}
+    made = as_owner.post("/console/settings/tokens/new/", values)
+    [plain] = re.findall(r"mnt_p_[0-9A-Za-z]{36}", made.content.decode())
+    assert made.headers["Cache-Control"] == "no-store"
+    assert last_act() == "token.make"
+    token = tokens.find(plain)
+    assert token is not None
+    assert token.scopes == values["scopes"]
+    assert plain not in as_owner.get("/console/settings/tokens/").content.decode()
+    assert post(as_owner, f"settings/tokens/{token.pk}/revoke/") == 302
+    assert (last_act(), tokens.find(plain)) == ("token.revoke", None)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"name": "books", "days": "90"}, {"name": "", "days": "90"}, {"days": "9999"}],
+)
+def test_a_token_that_cannot_be_is_not_made(
+    as_owner: Client, values: dict[str, str]
+) -> None:
+    assert post(as_owner, "settings/tokens/new/", **values) == 422
+    assert last_act() == ""
+
+
+def test_who_has_a_password_gives_it_again_for_a_token(
+    as_owner: Client, owner: User
+) -> None:
+    owner.set_password("correct horse battery")
+    owner.save(update_fields=["password"])
+    as_owner.force_login(
+        owner, backend="allauth.account.auth_backends.AuthenticationBackend"
+    )
+    values = {"name": "books", "days": "90", "scopes": "visits:read"}
+    answer = as_owner.post("/console/settings/tokens/new/", values)
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/accounts/reauthenticate/")
+    assert last_act() == ""
+
+
+def test_only_an_owner_makes_tokens(as_manager: Client) -> None:
+    values = {"name": "books", "days": "90", "scopes": "visits:read"}
+    assert post(as_manager, "settings/tokens/new/", **values) == 403
