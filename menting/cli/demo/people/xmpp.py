@@ -11,13 +11,14 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import slixmpp
+from slixmpp.exceptions import IqError
 from typing_extensions import override
 
 from menting.cli.demo.people import acting
 from menting.cli.demo.people.acting import TroubleError
 from menting.cli.demo.people.cast import Person
 
-SIGN_IN_SECONDS = 60.0
+SIGN_IN_SECONDS = 30.0
 ANSWER_SECONDS = 30
 PUBSUB = "http://jabber.org/protocol/pubsub"
 ATOM = "http://www.w3.org/2005/Atom"
@@ -49,7 +50,10 @@ class Phone:
     async def sign_in(self) -> None:
         """Come online, with a name on the vCard."""
         self._client.connect("127.0.0.1", self._port)
-        await self._client.wait_until("session_start", SIGN_IN_SECONDS)
+        try:
+            await self._client.wait_until("session_start", SIGN_IN_SECONDS)
+        except TimeoutError:
+            raise TroubleError(f"{self._person.user} could not sign in") from None
         await self._client.get_roster()  # else some kinds of presence are not told
         self._client.send_presence()
         iq = self._client.make_iq_set()
@@ -68,11 +72,14 @@ class Phone:
         raise TroubleError(f"{self._person.user}: {await self._over}")
 
     async def blog(self, whom: str) -> list[str]:
-        """Return the texts of somebody's microblog."""
+        """Return what a stranger sees of somebody's microblog."""
         iq = self._client.make_iq_get(ito=whom)
         pubsub = ET.SubElement(iq.xml, f"{{{PUBSUB}}}pubsub")
         ET.SubElement(pubsub, f"{{{PUBSUB}}}items", node=MICROBLOG)
-        told = await iq.send(timeout=ANSWER_SECONDS)
+        try:
+            told = await iq.send(timeout=ANSWER_SECONDS)
+        except IqError:  # there is none, or it is not open
+            return []
         titles = told.xml.iter(f"{{{ATOM}}}title")
         return [title.text or "" for title in titles]
 
