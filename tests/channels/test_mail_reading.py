@@ -1,6 +1,7 @@
 """What is read in a mail, and that no mail stops the reading."""
 
 import time
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from menting.channels.base import EventType
-from menting.channels.mail import events, quote
+from menting.channels.mail import events, fetched, quote
 from menting.channels.mail.fetched import Raw
 from tests.channels.mails import ANN, AT, SHOP, letter, text, told
 
@@ -239,3 +240,13 @@ def test_no_mail_keeps_the_reader_for_long(header: bytes, body: bytes) -> None:
     events.of(Raw(1, AT, b"From: a@b.test\r\n" + header + b"\r\n\r\n" + body), SHOP)
     # Each took 5 to 60 s by the standard library's own way.
     assert time.process_time() - began < 3
+
+
+def test_a_mail_of_the_same_second_is_not_older_than_what_it_answers() -> None:
+    answer = [
+        (b'1 (UID 7 INTERNALDATE "24-Nov-2026 10:00:00 +0000" BODY[] {1}', b"x"),
+        b")",
+    ]
+    [raw] = fetched.rows(answer)
+    second = datetime(2026, 11, 24, 10, 0, 0, tzinfo=UTC)
+    assert second + timedelta(milliseconds=999) <= raw.at < second + timedelta(seconds=1)

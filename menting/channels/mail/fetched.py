@@ -4,10 +4,11 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 _UID = re.compile(rb"\bUID (\d+)")
+_REST_OF_A_SECOND = timedelta(microseconds=999_999)
 _DATE = re.compile(rb'\bINTERNALDATE "([^"]{1,40})"')
 
 
@@ -44,5 +45,6 @@ def _time(date: bytes) -> datetime:
     """Return an INTERNALDATE; one without form is as old as can be."""
     with contextlib.suppress(ValueError, TypeError):
         words = date.decode("ascii", "replace").strip().replace("-", " ", 2)
-        return parsedate_to_datetime(words).astimezone(UTC)
+        # Whole seconds, taken as their end: a prompt answer is not older than its question.
+        return parsedate_to_datetime(words).astimezone(UTC) + _REST_OF_A_SECOND
     return datetime.fromtimestamp(0, UTC)
