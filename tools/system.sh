@@ -1,9 +1,15 @@
 #!/bin/sh
-# Debian packages that the tests and the bench use: installed when root, else named.
+# Debian packages that the tests, the bench and the demo use: installed when root, else
+# named. With names of programs: only what those need.
 set -eu
 
 missing=""
-need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
+wanted=" $* "
+need() {
+    case "$wanted" in
+    "  " | *" $1 "*) command -v "$1" >/dev/null 2>&1 || missing="$missing $2" ;;
+    esac
+}
 need chromium chromium
 need chromedriver chromium-driver
 need dovecot "dovecot-imapd dovecot-lmtpd"
@@ -12,7 +18,8 @@ ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql
 need postfix postfix
 need prosody prosody
 need wrk wrk
-fc-list 2>/dev/null | grep -qi 'cjk' || missing="$missing fontconfig fonts-noto-cjk"
+[ -n "$*" ] || fc-list 2>/dev/null | grep -qi 'cjk' ||
+    missing="$missing fontconfig fonts-noto-cjk"
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -29,6 +36,6 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     # shellcheck disable=SC2086  # a list of words
     { apt-get update -q && apt-get install -q -y --no-install-recommends $missing; } >/dev/null
 else
-    echo "Some tests need packages that are not here. As root:" >&2
+    echo "Packages are needed that are not here. As root:" >&2
     echo "    apt-get install$missing" >&2
 fi

@@ -1,33 +1,42 @@
-"""`menting demo`: the whole main job on a real homeserver, in a temporary folder."""
+"""`menting demo`: the whole main job on real servers, in a temporary folder."""
 
 import asyncio
 import contextlib
 import json as jsonlib
 import os
-import random
 import secrets
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from menting.base import config
 from menting.cli import out, ready
-from menting.cli.demo.homeserver import Homeserver, HomeserverError
+from menting.cli.demo import crowd
 from menting.cli.demo.program import Program, StepFailedError
+from menting.cli.demo.towns import plan
+from menting.cli.demo.towns.base import Town
 
-NAMES = ("阿木", "小禾", "沈听澜", "秦拾一", "温清弦", "Élodie", "Maximiliane", "阮一川")
+if TYPE_CHECKING:
+    from menting.cli.demo.story import Told
 
 
 def demo(
     accounts: Annotated[int, typer.Option(min=1, max=5000)] = 60,
     people: Annotated[int, typer.Option(min=1, max=20000)] = 240,
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            help="Real servers to do it on: matrix (if none is named), xmpp, mail.",
+            metavar="NAME,...",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Repeats an earlier demo.")] = None,
     leave: Annotated[bool, typer.Option("--exit", help="End when all was shown.")] = False,
     json: Annotated[
@@ -35,22 +44,39 @@ def demo(
     ] = False,
 ) -> None:
     """Sign accounts in, let people come, send once to those who agreed, show visits."""
+    try:
+        named = plan.channels("matrix" if channels is None else channels)
+        plan.check(named, accounts=accounts, people=people)
+    except plan.PlanError as error:
+        raise typer.BadParameter(str(error)) from None
     chosen = secrets.randbelow(10**6) if seed is None else seed
+    size = {"accounts": accounts, "people": people, "seed": chosen}
     out.notes.print(f"Seed {chosen}: everything invented here follows from it.")
     with tempfile.TemporaryDirectory(prefix="menting-demo-") as root:
         program = Program(Path(root) / "data")
-        os.environ.update(program.environment)
-        config.current.cache_clear()
-        ready.database(make=True)
         with _reported(program):
-            asyncio.run(_demo(program, accounts, people, chosen, leave=leave, json=json))
+            towns = plan.found(named, Path(root), **size)
+            os.environ.update(program.environment)
+            config.current.cache_clear()
+            ready.database(make=True)
+            shown = _Shown(leave=leave, json=json, by_channel=channels is not None)
+            asyncio.run(_demo(program, towns, chosen, shown))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How the demo ends, and what it prints then."""
+
+    leave: bool
+    json: bool
+    by_channel: bool
 
 
 @contextlib.contextmanager
 def _reported(program: Program) -> Iterator[None]:
     try:
         yield
-    except HomeserverError as error:
+    except plan.ServerErrors as error:
         out.fail(str(error))
     except StepFailedError as error:
         out.notes.print(program.last_words(), highlight=False)
@@ -59,45 +85,43 @@ def _reported(program: Program) -> Iterator[None]:
         out.notes.print("Stopped, and everything removed.")
 
 
-async def _demo(
-    program: Program, accounts: int, people: int, seed: int, *, leave: bool, json: bool
-) -> None:
+async def _demo(program: Program, towns: list[Town], seed: int, shown: _Shown) -> None:
     # Imported here: its parts need Django, which the folder chosen above has set up.
-    from menting.cli.demo import crowd
-    from menting.cli.demo.story import CONTACT, LEGAL_NAME, MARKER, Size, Story, shop
+    from menting.cli.demo import story
 
     _stop_in_order()
     say = _sayer(time.monotonic())
-    homeserver = Homeserver(program.folder.parent / "homeserver")
-    say("starting a Matrix homeserver")
-    async with homeserver.running():
-        shops = {shop(n): f"Shop {n + 1}" for n in range(accounts)}
-        guests = _guests(people, seed)
-        await homeserver.register({**shops, **guests})
-        await homeserver.open_wall(shop(0))
-        say(f"{accounts} accounts and {people} people have a home")
-        told = _cast(homeserver, shops, guests) | {"marker": MARKER, "seed": seed}
-        async with program.running(), crowd.gathered(told, say) as together:
-            link = await program.command("init", "--owner", "owner@demo.example")
-            await program.open_house(link["link"], legal_name=LEGAL_NAME, contact=CONTACT)
-            size = Size(accounts=accounts, people=people, seed=seed)
-            story = Story(size=size, program=program, homeserver=homeserver, say=say)
-            counted = await story.tell(together)
-            say("done")
-            _print(asdict(counted), json=json)
-            if not leave:
-                await _stay(program)
+    async with _peopled(towns, seed, story.MARKER, say) as crowds, program.running():
+        link = await program.command("init", "--owner", "owner@demo.example")
+        await program.open_house(
+            link["link"], legal_name=story.LEGAL_NAME, contact=story.CONTACT
+        )
+        told = await story.Story(seed=seed, program=program, towns=towns, say=say).tell(
+            crowds
+        )
+        say("done")
+        _print(told, shown)
+        if not shown.leave:
+            await _stay(program)
 
 
-def _cast(
-    homeserver: Homeserver, shops: Iterable[str], guests: Iterable[str]
-) -> dict[str, object]:
-    return {
-        "homeserver": homeserver.url,
-        "people": [(name, homeserver.password(name)) for name in guests],
-        "shops": [homeserver.handle(name) for name in shops],
-        "wall": homeserver.wall,
-    }
+@contextlib.asynccontextmanager
+async def _peopled(
+    towns: list[Town], seed: int, marker: str, say: Callable[[str], None]
+) -> AsyncIterator[crowd.Crowds]:
+    """Start every server and the people on it; all end with the block."""
+    crowds = {}
+    async with contextlib.AsyncExitStack() as stack:
+        for town in towns:
+            say(f"starting {town.server}")
+            await stack.enter_async_context(town.running())
+            say(f"{len(town.shops)} accounts and {len(town.guests)} people have a home")
+            told = town.cast() | {"marker": marker, "seed": seed}
+            teller = say if len(towns) == 1 else _prefixed(town.channel, say)
+            crowds[town.channel] = await stack.enter_async_context(
+                crowd.gathered(town.script, told, teller)
+            )
+        yield crowd.Crowds(crowds)
 
 
 def _stop_in_order() -> None:
@@ -107,16 +131,15 @@ def _stop_in_order() -> None:
         loop.add_signal_handler(number, cast("asyncio.Task[None]", task).cancel)
 
 
-def _guests(people: int, seed: int) -> dict[str, str]:
-    dice = random.Random(seed)  # noqa: S311  # invented people, repeatable by the seed
-    return {f"guest{n + 1:05}": f"{dice.choice(NAMES)} {n + 1}" for n in range(people)}
-
-
 def _sayer(began: float) -> Callable[[str], None]:
     def say(what: str) -> None:
         out.notes.print(f"{time.monotonic() - began:6.1f} s  {what}", highlight=False)
 
     return say
+
+
+def _prefixed(channel: str, say: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda what: say(f"{channel}: {what}")
 
 
 async def _stay(program: Program) -> None:
@@ -126,14 +149,27 @@ async def _stay(program: Program) -> None:
     await asyncio.Event().wait()
 
 
-def _print(told: dict[str, dict[str, object]], *, json: bool) -> None:
-    if json:
+def _print(counted: "Told", shown: _Shown) -> None:
+    told = asdict(counted)
+    by_channel = told["channels"] if shown.by_channel else told.pop("channels")
+    if shown.json:
         sys.stdout.write(jsonlib.dumps(told, ensure_ascii=False) + "\n")
         sys.stdout.flush()
         return
+    told.pop("channels", None)
     rows = [
         (part, what.replace("_", " "), value)
         for part, facts in told.items()
         for what, value in facts.items()
     ]
     out.table(("", "what", "counted"), rows)
+    if shown.by_channel:
+        _print_channels(by_channel)
+
+
+def _print_channels(counted: dict[str, dict[str, Any]]) -> None:
+    keys = next(iter(counted.values()))
+    rows = [
+        (key.replace("_", " "), *(facts[key] for facts in counted.values())) for key in keys
+    ]
+    out.table(("by channel", *counted), rows)

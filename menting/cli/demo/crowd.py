@@ -1,39 +1,28 @@
-"""The people of the demo, seen from outside: a process that is told when to act."""
+"""The people of the demo, seen from outside: processes that are told when to act."""
 
 import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from menting.cli.demo import people
 from menting.cli.demo.program import StepFailedError
+
+#: What each channel's people answered.
+Answers = dict[str, dict[str, Any]]
 
 #: A report names every person that received something: far above asyncio's 64 KiB.
 LINE_BYTES = 2**24
 
 
 class Crowd:
-    """Orders to the people's script, and what it answers."""
+    """Orders to the script of one channel's people, and what it answers."""
 
     def __init__(
         self, child: asyncio.subprocess.Process, say: Callable[[str], None]
     ) -> None:
         self._child, self._say = child, say
-
-    async def write(self) -> dict[str, Any]:
-        """Let everybody write, agree or not; return how many did what."""
-        return await self._order({"do": "write"})
-
-    async def withdraw_late(self) -> int:
-        """Let some opt out now; return how many."""
-        return int((await self._order({"do": "withdraw_late"}))["withdrew"])
-
-    async def report(self, *, expected: int) -> dict[str, Any]:
-        """Ask what was received by whom, once `expected` messages have come."""
-        return await self._order({"do": "report", "expected": expected})
 
     async def tell(self, what: dict[str, Any]) -> None:
         """Write one line to the script."""
@@ -42,7 +31,8 @@ class Crowd:
         self._child.stdin.write(json.dumps(what).encode() + b"\n")
         await self._child.stdin.drain()
 
-    async def _order(self, what: dict[str, Any]) -> dict[str, Any]:
+    async def order(self, what: dict[str, Any]) -> dict[str, Any]:
+        """Give one order and return its answer. Raises StepFailedError."""
         await self.tell(what)
         while True:
             answer = await self._hear()
@@ -59,13 +49,43 @@ class Crowd:
         return heard
 
 
+class Crowds:
+    """The people of all channels, who act side by side."""
+
+    def __init__(self, crowds: Mapping[str, Crowd]) -> None:
+        self._crowds = crowds
+
+    async def write(self) -> Answers:
+        """Let everybody write, agree or not; return how many did what."""
+        return await self._order({name: {"do": "write"} for name in self._crowds})
+
+    async def withdraw_late(self) -> Answers:
+        """Let some opt out now; return how many."""
+        return await self._order({name: {"do": "withdraw_late"} for name in self._crowds})
+
+    async def report(self, expected: Mapping[str, int]) -> Answers:
+        """Ask what was received by whom, once as many messages as expected have come."""
+        return await self._order(
+            {
+                name: {"do": "report", "expected": expected.get(name, 0)}
+                for name in self._crowds
+            }
+        )
+
+    async def _order(self, orders: Answers) -> Answers:
+        told = await asyncio.gather(
+            *(self._crowds[name].order(order) for name, order in orders.items())
+        )
+        return dict(zip(orders, told, strict=True))
+
+
 @contextlib.asynccontextmanager
 async def gathered(
-    cast: dict[str, Any], say: Callable[[str], None]
+    script: str, cast: dict[str, Any], say: Callable[[str], None]
 ) -> AsyncIterator[Crowd]:
-    """Start the people's script with its cast; it ends with the block."""
+    """Start a script of people with its cast; it ends with the block."""
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(Path(people.__file__))),
+        *(sys.executable, "-m", script),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LINE_BYTES,

@@ -7,8 +7,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import Count
+
+from menting.accounts.models import Account, AccountState
 from menting.base.folder import Folder
+from menting.campaigns.models import Delivery
 from menting.people.models import Consent, Contact
+from menting.people.sendable import SendState
 from menting.spaces.models import Space
 from menting.visits import read
 from menting.visits.grain import Grain
@@ -29,6 +34,18 @@ def people() -> dict[str, int]:
         "consented": granted.count(),
         "withdrew": ended.values("contact").distinct().count(),
     }
+
+
+def live() -> dict[str, int]:
+    """Return how many accounts of each channel are live."""
+    online = Account.objects.filter(state=AccountState.ONLINE)
+    return dict(online.values_list("channel").annotate(Count("pk")).order_by())
+
+
+def accepted(campaign: int) -> dict[str, int]:
+    """Return how many of a campaign's messages each channel's servers took."""
+    taken = Delivery.objects.filter(campaign=campaign, state=SendState.ACCEPTED)
+    return dict(taken.values_list("account__channel").annotate(Count("pk")).order_by())
 
 
 def visits(folder: Folder, slug: str) -> dict[str, Any]:

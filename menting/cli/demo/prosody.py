@@ -118,7 +118,12 @@ class Prosody:
     def _run(self, file: Path) -> None:
         with self._out.open("wb") as out:
             self._process = subprocess.Popen(  # noqa: S603  # our own words
-                [self._program, "--config", str(file), "-F"], stdout=out, stderr=out
+                [self._program, "--config", str(file), "-F"],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                # A Ctrl-C of the terminal is for the demo, which then stops it in order.
+                start_new_session=True,
             )
 
     @property
@@ -147,5 +152,5 @@ def find_prosody() -> str:
     """Return the program. Raises ProsodyError when there is none."""
     found = shutil.which("prosody")
     if found is None:
-        raise ProsodyError("no Prosody: install Debian's package `prosody`")
+        raise ProsodyError("no Prosody here: apt-get install prosody")
     return found

@@ -4,7 +4,7 @@ import asyncio
 import csv
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +13,9 @@ from typing import Any
 from menting.base import clock
 from menting.base.folder import Folder
 from menting.cli.demo import history, look, visitors
-from menting.cli.demo.crowd import Crowd
-from menting.cli.demo.homeserver import Homeserver
+from menting.cli.demo.crowd import Answers, Crowds
 from menting.cli.demo.program import Program, StepFailedError
+from menting.cli.demo.towns.base import Town
 
 LEGAL_NAME = "槐下书局 Huaixia Books"
 CONTACT = "desk@demo.example"
@@ -36,7 +36,7 @@ CAMPAIGN = """
 name = "冬至读书会"
 purpose = "news"
 from = ["*"]
-walls = [{wall}]
+walls = [{walls}]
 guestbooks = [{guestbooks}]
 
 [content.zh-hans]
@@ -53,15 +53,6 @@ text = "{marker}: on the winter solstice at seven, in the shop."
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How large the demo is, and the seed of everything invented in it."""
-
-    accounts: int
-    people: int
-    seed: int
-
-
 @dataclass(slots=True)
 class Told:
     """What happened, as the JSON line of DESIGN section 2 says it."""
@@ -71,31 +62,33 @@ class Told:
     campaign: dict[str, Any] = field(default_factory=dict)
     wall: dict[str, Any] = field(default_factory=dict)
     visits: dict[str, Any] = field(default_factory=dict)
+    #: The same by channel, where it differs.
+    channels: Answers = field(default_factory=dict)
 
 
 class Story:
-    """One run of the demo over a homeserver, a program and a crowd of people."""
+    """One run of the demo over the channels' towns, a program and crowds of people."""
 
     def __init__(
         self,
         *,
-        size: Size,
+        seed: int,
         program: Program,
-        homeserver: Homeserver,
+        towns: Sequence[Town],
         say: Callable[[str], None],
     ) -> None:
-        self._size, self._program = size, program
-        self._homeserver, self._say = homeserver, say
+        self._seed, self._program = seed, program
+        self._towns, self._say = towns, say
         self._folder = Folder(program.folder)
-        self.told = Told()
+        self.told = Told(channels={town.channel: {} for town in towns})
 
-    async def tell(self, crowd: Crowd) -> Told:
+    async def tell(self, crowds: Crowds) -> Told:
         """Do every step in order. Raises StepFailedError at the first that goes wrong."""
         await self._sign_in()
-        await self._people_write(crowd)
+        await self._people_write(crowds)
         campaign = await self._plan()
-        await self._people_change_their_minds(crowd)
-        await self._send(campaign, crowd)
+        await self._people_change_their_minds(crowds)
+        await self._send(campaign, crowds)
         await self._visits_of_today()
         await self._visits_of_old()
         await self._look_at_guestbook()
@@ -103,16 +96,22 @@ class Story:
 
     async def _sign_in(self) -> None:
         roster = self._program.folder.parent / "roster.csv"
-        _write_roster(roster, self._homeserver, self._size.accounts)
+        _write_roster(roster, self._towns)
         await self._program.command("account", "import", str(roster))
         done = await self._program.command("account", "signin", "--all", may_fail=True)
         for failed in done["failed"]:
             self._say(f"not signed in: {failed['handle']}: {failed['reason']}")
         self.told.accounts = {key: done[key] for key in ("asked", "live", "seconds")}
+        live = await asyncio.to_thread(look.live)
+        for town in self._towns:
+            self._note(town.channel, asked=len(town.shops), live=live.get(town.channel, 0))
         self._say(f"{done['live']} of {done['asked']} accounts live in {done['seconds']} s")
 
-    async def _people_write(self, crowd: Crowd) -> None:
-        wrote = await crowd.write()
+    async def _people_write(self, crowds: Crowds) -> None:
+        answers = await crowds.write()
+        for channel, said in answers.items():
+            self._note(channel, wrote=said["wrote"], agreed=said["agreed"])
+        wrote = _sums(answers, "wrote", "agreed", "withdrew")
         counts = await look.until(
             look.people,
             lambda now: (
@@ -134,16 +133,16 @@ class Story:
         ]
         page = self._program.folder.parent / "campaign.toml"
         codes = ", ".join(json.dumps(item["code"]) for item in invitations)
-        wall = json.dumps(self._homeserver.handle(shop(0)))
-        page.write_text(CAMPAIGN.format(wall=wall, guestbooks=codes, marker=MARKER))
+        walls = ", ".join(json.dumps(town.wall) for town in self._towns if town.wall)
+        page.write_text(CAMPAIGN.format(walls=walls, guestbooks=codes, marker=MARKER))
         campaign = str((await self._program.command("campaign", "create", str(page)))["id"])
         planned = await self._program.command("campaign", "plan", campaign)
         await self._program.command("campaign", "approve", campaign)
         self._say(f"{planned['planned']} planned, left out: {planned['left_out']}")
         return campaign
 
-    async def _people_change_their_minds(self, crowd: Crowd) -> None:
-        late = await crowd.withdraw_late()
+    async def _people_change_their_minds(self, crowds: Crowds) -> None:
+        late = _sums(await crowds.withdraw_late(), "withdrew")["withdrew"]
         wanted = self.told.people["withdrew"] + late
         counts = await look.until(
             look.people,
@@ -152,10 +151,15 @@ class Story:
         self.told.people |= counts
         self._say(f"{late} people opted out between planning and sending")
 
-    async def _send(self, campaign: str, crowd: Crowd) -> None:
+    async def _send(self, campaign: str, crowds: Crowds) -> None:
         await self._program.command("campaign", "start", campaign)
         status = await self._watch(campaign)
-        received = await crowd.report(expected=status["accepted"])
+        accepted = await asyncio.to_thread(look.accepted, int(campaign))
+        answers = await crowds.report(accepted)
+        for channel, got in answers.items():
+            counted = {key: got[key] for key in (*RECEIVED, "wall_posts")}
+            self._note(channel, accepted=accepted.get(channel, 0), **counted)
+        received = _sums(answers, *RECEIVED, "wall_posts")
         self.told.campaign = {
             **{key: status[key] for key in STATUS},
             **{key: received[key] for key in RECEIVED},
@@ -184,7 +188,7 @@ class Story:
                 "--origin",
                 self._program.url,
             ),
-            *("--count", str(NEW_VISITS), "--seed", str(self._size.seed)),
+            *("--count", str(NEW_VISITS), "--seed", str(self._seed)),
             stdout=asyncio.subprocess.PIPE,
         )
         answers = json.loads((await child.communicate())[0])
@@ -201,7 +205,7 @@ class Story:
             history.write,
             log,
             visits=OLD_VISITS,
-            seed=self._size.seed,
+            seed=self._seed,
             until=clock.now() - OLD_ENOUGH,
             zone=ZONE,
         )
@@ -223,6 +227,9 @@ class Story:
         page = await self._program.page(f"/@{SPACE}/guestbook")
         self.told.wall["guestbook_entries"] = page.count(MARKER)
 
+    def _note(self, channel: str, **counted: int) -> None:
+        self.told.channels[channel] |= counted
+
 
 def _compare(kept: dict[str, Any], counted: history.Counted) -> None:
     """Hold the product's answers against the writer's own counts."""
@@ -232,17 +239,15 @@ def _compare(kept: dict[str, Any], counted: history.Counted) -> None:
             raise StepFailedError(f"{month}: {n} visits written, {shown} shown")
 
 
-def _write_roster(path: Path, homeserver: Homeserver, accounts: int) -> None:
+def _sums(answers: Answers, *keys: str) -> dict[str, int]:
+    """Return the sums over all channels."""
+    return {key: sum(said[key] for said in answers.values()) for key in keys}
+
+
+def _write_roster(path: Path, towns: Sequence[Town]) -> None:
+    lines = [line for town in towns for line in town.roster()]
+    columns = dict.fromkeys(column for line in lines for column in line)
     with path.open("w", encoding="utf-8", newline="") as out:
-        roster = csv.writer(out)
-        roster.writerow(["channel", "handle", "name", "homeserver", "password", "wall"])
-        for n in range(accounts):
-            name = shop(n)
-            wall = homeserver.wall if n == 0 else ""
-            place = (homeserver.url, homeserver.password(name), wall)
-            roster.writerow(["matrix", homeserver.handle(name), f"Shop {n + 1}", *place])
-
-
-def shop(n: int) -> str:
-    """Return the user name of the n-th of the house's accounts."""
-    return f"shop{n + 1:04}"
+        roster = csv.DictWriter(out, list(columns), restval="")
+        roster.writeheader()
+        roster.writerows(lines)
