@@ -55,8 +55,9 @@ def _postgres(url: str) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.postgresql",
         **{ours: given.get(theirs, "") for theirs, ours in names.items()},
-        # A thread keeps its connection, and looks before use whether it still lives.
-        "CONN_MAX_AGE": None,
+        # Each request has a thread of its own, which takes its connection along when it
+        # ends; the bridge's threads keep theirs, and look before use whether it lives.
+        "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 5,
