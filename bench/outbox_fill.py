@@ -4,6 +4,7 @@
 
 from django.db import connection
 
+from menting.accounts.models import Account, AccountState
 from menting.base import clock
 from menting.people import wordings
 
@@ -18,6 +19,17 @@ def fill(people: int) -> None:
         "at": connection.ops.adapt_datetimefield_value(clock.now()),
         "wording": wordings.current("news", "en").pk,
     }
+    Account.objects.bulk_create(
+        Account(
+            id=number,
+            channel="matrix",
+            handle=f"@desk{number}",
+            wanted_online=True,
+            state=AccountState.ONLINE,
+            since=clock.now(),
+        )
+        for number in range(1, ACCOUNTS + 1)
+    )
     with connection.cursor() as cursor:
         cursor.execute("pragma synchronous = off")
         for statement in _STATEMENTS:
@@ -30,12 +42,6 @@ _NUMBERS = """with recursive k(n) as (
   select 1 union all select n + 1 from k where n < %(n)s)"""
 
 _STATEMENTS = (
-    """with recursive k(n) as (
-      select 1 union all select n + 1 from k where n < %(accounts)s)
-    insert into accounts_account (id, channel, handle, name, options, sealed, wanted_online,
-      state, reason, since, failures, resume, lease_by, tat, interval, burst, created_at)
-    select n, 'matrix', '@desk' || n, '', '{}', x'', 1, 'online', '', %(at)s, 0, x'', '',
-      0, 0, 1, %(at)s from k""",
     f"""{_NUMBERS} insert into people_contact (id, name, language, created_at, last_at)
     select n, 'Person ' || n, case when n %% 2 then 'en' else 'zh-hans' end, %(at)s, %(at)s
     from k""",
