@@ -14,7 +14,7 @@ ARGS ?=
 # What differs by the engine: SQL, locks and transactions. Commands are on SQLite anyway, and
 # roles and dumps on PostgreSQL.
 STATE := -m "not browser and not homeserver" tests/users tests/accounts tests/people \
-	tests/campaigns tests/spaces tests/workers tests/server \
+	tests/campaigns tests/spaces tests/workers tests/server tests/api \
 	--ignore tests/accounts/test_command.py --ignore tests/server/test_roles.py \
 	--ignore tests/server/test_dump.py
 # Servers of Debian's that the demo needs only for channels named in ARGS.
