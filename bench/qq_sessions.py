@@ -114,14 +114,13 @@ async def _listen(ws: aiohttp.ClientWebSocketResponse) -> None:
 async def _keep_all(given: dict[str, Any]) -> None:
     """Let the keeper hold the sessions, as `menting run` does."""
     # After Django is set up.
-    from menting.accounts import state  # noqa: PLC0415
     from menting.accounts.models import Account as Row  # noqa: PLC0415
     from menting.workers import bridge, keeper  # noqa: PLC0415
 
     heard, lock = Counter[tuple[int, str]](), threading.Lock()
 
     def _receive(*, account_id: int, events: list[Event], resume: bytes) -> None:
-        state.keep_resume(account_id, resume)
+        Row.objects.filter(pk=account_id).update(resume=resume)
         with lock:
             heard.update((account_id, event.id) for event in events)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Min, QuerySet
 
 from menting.accounts.models import Account, AccountState
 
@@ -56,8 +56,6 @@ class Which:
     channel: str = ""
     state: str = ""
     reason: str = ""
-    host: str = ""
-    rests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +68,6 @@ class Down:
     accounts: int
     #: Of the one that is down longest.
     since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AtHost:
-    """How the accounts of one host do."""
-
-    channel: str
-    host: str
-    wanted: int
-    online: int
-    rests: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +115,10 @@ def rows(which: Which) -> QuerySet[Account]:
     """Return the accounts that are meant, without those removed."""
     given = {
         name: said
-        for name in ("channel", "state", "reason", "host")
+        for name in ("channel", "state", "reason")
         if (said := getattr(which, name))
     }
-    found = Account.objects.filter(removed_at=None, **given)
-    return found.filter(resting_since__isnull=False) if which.rests else found
+    return Account.objects.filter(removed_at=None, **given)
 
 
 def down(*, limit: int = 50) -> list[Down]:
@@ -142,30 +128,6 @@ def down(*, limit: int = 50) -> list[Down]:
     found = alike.annotate(accounts=Count("pk"), since=Min("since"))
     ordered = found.order_by("-accounts", "channel", "state", "reason")
     return [Down(**row) for row in ordered[:limit]]
-
-
-def hosts(*, limit: int = 50) -> list[AtHost]:
-    """Return how the accounts of each host do, those with the most missing first."""
-    there = Account.objects.filter(removed_at=None, wanted_online=True)
-    found = there.values("channel", "host").annotate(
-        wanted=Count("pk"),
-        online=Count("pk", filter=Q(state=AccountState.ONLINE)),
-        rests=Count("pk", filter=Q(resting_since__isnull=False)),
-    )
-    told = [AtHost(**row) for row in found]
-    return sorted(told, key=lambda one: (one.online - one.wanted, one.host))[:limit]
-
-
-def resting(*, limit: int = 50) -> list[Item]:
-    """Return those that rest because they flapped, the longest resting first."""
-    found = rows(Which(rests=True)).defer("sealed", "resume", "options")
-    return [_item(row) for row in found.order_by("resting_since", "pk")[:limit]]
-
-
-def caps(ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
-    """Return what accounts could do in their last session, in words of `base.Cap`."""
-    found = Account.objects.filter(pk__in=list(ids)).exclude(caps="")
-    return {pk: tuple(said.split()) for pk, said in found.values_list("pk", "caps")}
 
 
 def all_ids() -> list[int]:

@@ -74,22 +74,6 @@ def retry_where(actor: Actor, which: Which) -> int:
 
 
 @transaction.atomic
-def sign_out_where(actor: Actor, which: Which) -> int:
-    """Want these accounts offline; return how many were wanted online before.
-
-    Raises guard.NotAllowedError.
-    """
-    guard.check(actor, "accounts.signout")
-    wanted = read.rows(which).filter(wanted_online=True)
-    ids = list(wanted.values_list("pk", flat=True))
-    for rows in _rows(ids):
-        rows.update(wanted_online=False)
-        _put_offline(rows, clock.now())
-    _tell_of(actor, "account.signout", which, len(ids))
-    return len(ids)
-
-
-@transaction.atomic
 def remove(actor: Actor, account_id: int) -> None:
     """Sign an account out and destroy its secret; its row stays, for what hangs on it.
 

@@ -138,11 +138,6 @@ def mark(me: str, marks: Iterable[Mark]) -> None:
     _each(_END, [(one.account_id, me) for one in last if one.ends])
 
 
-def keep_resume(account_id: int, token: bytes) -> None:
-    """Keep where the platform goes on; inside the transaction of the events before it."""
-    Account.objects.filter(pk=account_id, removed_at=None).update(resume=token)
-
-
 def keep_secret(account_id: int, secret: Mapping[str, str]) -> None:
     """Seal what the platform handed out (a token) beside what the roster gave."""
     keep_secrets({account_id: secret})

@@ -58,7 +58,7 @@ class Received:
         if self.error:
             raise self.error
         self.batches.append((account_id, events, resume))
-        state.keep_resume(account_id, resume)
+        Account.objects.filter(pk=account_id).update(resume=resume)
 
 
 @contextlib.asynccontextmanager
